@@ -1,0 +1,75 @@
+// Package redistest gives every test a Redis of its own, which ends with it.
+//
+// It is a redis-server child on a unix socket where there is one on PATH, else
+// one in memory. With REKEY_TEST_REDIS=required doing without is an error, so
+// that a machine that should have one cannot pass by skipping.
+package redistest
+
+import (
+	"os"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rekeyhq/rekey/internal/embedredis"
+)
+
+// New returns a client of a fresh server. The arguments are redis-server's.
+func New(t testing.TB, args ...string) *redis.Client {
+	t.Helper()
+	return Client(t, Server(t, args...))
+}
+
+// Real is [New] for a test that needs a redis-server: without one it is skipped.
+func Real(t testing.TB, args ...string) *embedredis.Server {
+	t.Helper()
+	if !embedredis.Available() && !required() {
+		t.Skip("needs a redis-server on PATH")
+	}
+	return Server(t, args...)
+}
+
+// Server starts a fresh server, for tests that kill it or hand its URL on.
+func Server(t testing.TB, args ...string) *embedredis.Server {
+	t.Helper()
+	if required() && !embedredis.Available() {
+		t.Fatal("REKEY_TEST_REDIS=required, and there is no redis-server on PATH")
+	}
+	s, err := embedredis.Start(t.Context(), embedredis.Options{Args: args})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Client returns a client of s that ends with the test.
+func Client(t testing.TB, s *embedredis.Server) *redis.Client {
+	t.Helper()
+	rdb := redis.NewClient(s.Options())
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// Memory returns a client of a Redis inside a synctest bubble: its clock is the
+// bubble's, keys expire by it, and no socket is opened.
+func Memory(t testing.TB) (*redis.Client, *miniredis.Miniredis) {
+	t.Helper()
+	m := miniredis.NewMiniRedis()
+	m.ClockTTL(true)
+	rdb := redis.NewClient(&redis.Options{
+		Addr:   "memory",
+		Dialer: embedredis.Dialer(m),
+		// Notifications of cluster maintenance need a server that knows them.
+		MaintNotificationsConfig: quiet(),
+	})
+	t.Cleanup(func() { _ = rdb.Close(); m.Close() })
+	return rdb, m
+}
+
+func required() bool { return os.Getenv("REKEY_TEST_REDIS") == "required" }
