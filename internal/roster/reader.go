@@ -1,24 +1,164 @@
 package roster
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"iter"
+
+	"github.com/rekeyhq/rekey/internal/reset"
 )
+
+// ErrEmpty is what [NewReader] returns for a file without rows.
+var ErrEmpty = errors.New("the file is empty")
 
 // Reader reads one file.
 type Reader struct {
 	options Options
+	format  format
+	seen    *seen
+	digest  *digest
 	stats   Stats
+	ended   bool
 }
 
-// NewReader reads the beginning of r up to the first row.
+// NewReader reads the beginning of r: whether it is compressed with gzip or
+// zstd, whether it is CSV or NDJSON, and which columns it has. An error says
+// what is wrong with the file as a whole.
 func NewReader(r io.Reader, o Options) (*Reader, error) {
-	return nil, errors.New("not there yet")
+	if o.NoHeader && o.UsernameColumn != "" {
+		return nil, errors.New("--no-header and --username-column exclude each other: without a header columns have no names")
+	}
+	src, err := open(r)
+	if err != nil {
+		return nil, err
+	}
+	if more, err := src.skipBlank(); err != nil || !more {
+		if err == nil {
+			err = ErrEmpty
+		}
+		return nil, err
+	}
+	f, err := openFormat(src, o)
+	if err != nil {
+		return nil, err
+	}
+	if more, err := src.skipBlank(); err != nil {
+		return nil, err
+	} else if !more {
+		return nil, errHeaderOnly
+	}
+	return &Reader{options: o, format: f, seen: newSeen(o.CaseSensitive), digest: newDigest(o.CaseSensitive)}, nil
 }
 
-// Rows yields the valid rows, each user once.
-func (r *Reader) Rows() iter.Seq2[Row, error] { return func(func(Row, error) bool) {} }
+var errHeaderOnly = &headerOnly{}
 
-// Stats returns what was read so far.
-func (r *Reader) Stats() Stats { return r.stats }
+// headerOnly is an ErrEmpty that says more.
+type headerOnly struct{}
+
+func (*headerOnly) Error() string { return "the file has a header and no rows" }
+func (*headerOnly) Unwrap() error { return ErrEmpty }
+
+// openFormat tells NDJSON from CSV by the first character. Only CSV can be
+// without a header, and there a username may begin with a brace.
+func openFormat(src *source, o Options) (format, error) {
+	first := bytes.TrimLeft(src.window(), " \t")
+	switch {
+	case o.NoHeader || len(first) == 0:
+		return openCSV(src, o)
+	case first[0] == '{':
+		return openNDJSON(src, o)
+	case first[0] == '[':
+		return nil, errors.New("this is a JSON array: write one object a line, without the brackets")
+	}
+	return openCSV(src, o)
+}
+
+// Rows yields the valid rows, each user once, and at last an error if the file
+// could not be read to its end. Rows and duplicates that are left out go to
+// Options.Rejects in between. Rows that bring no metadata of their own share
+// the map of the defaults.
+func (r *Reader) Rows() iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for !r.ended {
+			row, ok, err := r.next()
+			if err == io.EOF {
+				r.stats.Digest = r.digest.end()
+				r.ended = true
+				return
+			}
+			if err != nil {
+				r.ended = true
+				yield(Row{}, err)
+				return
+			}
+			if ok && !yield(row, nil) {
+				return
+			}
+		}
+	}
+}
+
+// next reads one record; ok says that it is a row to be sent.
+func (r *Reader) next() (row Row, ok bool, err error) {
+	rec, err := r.format.next()
+	if err != nil {
+		return Row{}, false, err
+	}
+	if rec.reason == "" {
+		if err := Validate(rec.request); err != nil {
+			rec.reason = err.Error()
+		}
+	}
+	if rec.reason != "" {
+		return Row{}, false, r.reject(rec)
+	}
+	r.stats.Rows++
+	if !r.seen.add(rec.request.Username.Reveal()) {
+		r.stats.Duplicates++
+		return Row{}, false, r.report(Reject{Line: rec.line, Reason: "duplicate: the user is in an earlier line",
+			Duplicate: true, Raw: reset.Hide(string(rec.raw))})
+	}
+	r.stats.Users++
+	row = Row{Line: rec.line, Request: rec.request}
+	r.digest.add(row)
+	return row, true, nil
+}
+
+// reject reports a record, or each line of one that may be several rows.
+func (r *Reader) reject(rec record) error {
+	if !rec.byLine {
+		return r.rejectOne(rec.line, rec.reason, rec.raw)
+	}
+	for line := range bytes.Lines(rec.raw) {
+		if err := r.rejectOne(rec.line, rec.reason, trimEnd(line)); err != nil {
+			return err
+		}
+		rec.line++
+	}
+	return nil
+}
+
+func (r *Reader) rejectOne(line int64, reason string, raw []byte) error {
+	r.stats.Rows++
+	r.stats.Rejected++
+	if r.options.Rejects == nil {
+		return nil
+	}
+	return r.report(Reject{Line: line, Reason: reason, Raw: reset.Hide(string(raw))})
+}
+
+func (r *Reader) report(reject Reject) error {
+	if r.options.Rejects == nil {
+		return nil
+	}
+	return r.options.Rejects(reject)
+}
+
+// Stats returns what has been read so far. The digest is there when Rows has
+// come to the end of the file.
+func (r *Reader) Stats() Stats {
+	s := r.stats
+	s.Columns, s.IgnoredColumns = r.format.names()
+	return s
+}

@@ -1,0 +1,118 @@
+package roster
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// scanner splits one record of CSV into fields.
+type scanner struct {
+	delimiter byte
+	fields    [][]byte // of the last record; they point into the data or into text
+	text      []byte   // unescaped fields
+}
+
+var tooMany = fmt.Sprintf("has more than %d columns", MaxColumns)
+
+// plain splits a line without quotes. It returns a fault or nothing.
+func (s *scanner) plain(line []byte) (fault string) {
+	s.fields = s.fields[:0]
+	for {
+		if len(s.fields) == MaxColumns {
+			return tooMany
+		}
+		i := bytes.IndexByte(line, s.delimiter)
+		if i < 0 {
+			s.fields = append(s.fields, line)
+			return ""
+		}
+		s.fields = append(s.fields, line[:i])
+		line = line[i+1:]
+	}
+}
+
+// quoted splits the record at the beginning of data and returns its size with
+// its line's end. A size of 0 without a fault asks for more data; whole says that
+// there is none.
+func (s *scanner) quoted(data []byte, whole bool) (size int, fault string) {
+	s.fields, s.text = s.fields[:0], s.text[:0]
+	for i := 0; ; {
+		if len(s.fields) == MaxColumns {
+			return 0, tooMany
+		}
+		n, fault := s.field(data[i:], whole)
+		if n < 0 || fault != "" {
+			return 0, fault
+		}
+		i += n
+		switch {
+		case i == len(data):
+			return i, ""
+		case data[i] == s.delimiter:
+			i++
+		default:
+			return i + bytes.IndexByte(data[i:], '\n') + 1, ""
+		}
+	}
+}
+
+// field reads one field and returns the offset of what ends it: a delimiter, a
+// line's end, or the end of the data. Less than 0 asks for more data.
+func (s *scanner) field(data []byte, whole bool) (n int, fault string) {
+	if len(data) > 0 && data[0] == '"' {
+		return s.quotedField(data, whole)
+	}
+	n = len(data)
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		n = i
+	} else if !whole {
+		return -1, ""
+	}
+	if i := bytes.IndexByte(data[:n], s.delimiter); i >= 0 {
+		n = i
+	} else {
+		n = len(trimEnd(data[:n]))
+	}
+	if bytes.IndexByte(data[:n], '"') >= 0 {
+		return 0, fmt.Sprintf("has a quote inside column %d, which is not quoted", len(s.fields)+1)
+	}
+	s.fields = append(s.fields, data[:n])
+	return n, ""
+}
+
+// quotedField reads a field that begins with a quote.
+func (s *scanner) quotedField(data []byte, whole bool) (n int, fault string) {
+	first := len(s.text)
+	for n = 1; ; {
+		i := bytes.IndexByte(data[n:], '"')
+		if i < 0 || n+i+1 == len(data) && !whole {
+			if whole {
+				return 0, fmt.Sprintf("has a quote in column %d that is never closed", len(s.fields)+1)
+			}
+			return -1, ""
+		}
+		s.text = append(s.text, data[n:n+i]...)
+		n += i + 1
+		if n == len(data) || data[n] != '"' {
+			break
+		}
+		s.text = append(s.text, '"')
+		n++
+	}
+	s.fields = append(s.fields, s.text[first:])
+	return s.afterQuote(data, n, whole)
+}
+
+// afterQuote checks that the field ends where its quotes do.
+func (s *scanner) afterQuote(data []byte, n int, whole bool) (int, string) {
+	tail := data[n:]
+	switch {
+	case len(tail) == 0, tail[0] == s.delimiter, tail[0] == '\n':
+		return n, ""
+	case tail[0] == '\r' && len(tail) == 1 && !whole:
+		return -1, ""
+	case tail[0] == '\r' && (len(tail) == 1 || tail[1] == '\n'):
+		return n, ""
+	}
+	return 0, fmt.Sprintf("has text after the closing quote of column %d", len(s.fields))
+}
