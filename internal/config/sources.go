@@ -80,4 +80,3 @@ func (f *file) readSecret(path string) (string, error) {
 	}
 	return s, nil
 }
-
