@@ -30,8 +30,7 @@ type Server struct {
 	roots *x509.CertPool
 
 	mu  sync.Mutex
-	srv *http.Server // nil while it is down
-	end chan struct{}
+	srv *server // nil while it is down
 }
 
 // Start runs a twin until the test ends.
@@ -85,8 +84,7 @@ func (s *Server) Down() {
 	if s.srv == nil {
 		return
 	}
-	_ = s.srv.Close() // its listener may have failed already, which is the same
-	<-s.end
+	s.srv.stop()
 	s.srv = nil
 }
 
@@ -106,18 +104,31 @@ func (s *Server) Up() {
 	if s.tls != nil {
 		ln = tls.NewListener(ln, s.tls)
 	}
-	s.srv, s.end = serve(s.Sim, ln)
+	s.srv = serve(s.Sim, ln)
 }
 
-// serve runs a server on ln; the channel is closed when it has stopped accepting.
-func serve(h http.Handler, ln net.Listener) (*http.Server, chan struct{}) {
-	srv := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
-	end := make(chan struct{})
-	go func() {
-		defer close(end)
-		_ = srv.Serve(ln) // it always ends with an error, here by Close
-	}()
-	return srv, end
+// server counts its handlers, since http.Server's Close does not wait for them.
+type server struct {
+	http.Server
+	running sync.WaitGroup
+}
+
+func serve(h http.Handler, ln net.Listener) *server {
+	s := &server{}
+	s.ErrorLog = log.New(io.Discard, "", 0)
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.running.Add(1)
+		defer s.running.Done()
+		h.ServeHTTP(w, r)
+	})
+	s.running.Go(func() { _ = s.Serve(ln) }) // it always ends with an error, here by Close
+	return s
+}
+
+// stop cuts every connection and waits for what was running on them.
+func (s *server) stop() {
+	_ = s.Close() // its listener may have failed already, which is the same
+	s.running.Wait()
 }
 
 // Dial opens a connection, whatever the address says.
@@ -131,11 +142,10 @@ func Pipe(t testing.TB, o cognitosim.Options) (*cognitosim.Sim, Dial) {
 	t.Helper()
 	sim := cognitosim.New(o)
 	ln := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	srv, end := serve(sim, ln)
+	srv := serve(sim, ln)
 	t.Cleanup(func() {
 		sim.Close()
-		_ = srv.Close()
-		<-end
+		srv.stop()
 	})
 	return sim, ln.dial
 }
