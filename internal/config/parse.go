@@ -39,7 +39,9 @@ func (f *file) parse(text []byte) (*Config, error) {
 	})
 	f.environment(c)
 	f.password(c, root, password)
-	root.complete()
+	if root.resolve().Kind == yaml.MappingNode {
+		root.complete()
+	}
 	if len(f.problems) == 0 {
 		connectQuotas(c, where)
 	}
