@@ -53,7 +53,12 @@ func Pack(rows []Row) ([]byte, error) {
 	if len(rows) == 0 || len(rows) > ChunkRows {
 		return nil, fmt.Errorf("roster: a chunk holds 1 to %d rows, not %d", ChunkRows, len(rows))
 	}
-	plain := appendChunk(nil, rows)
+	for _, r := range rows {
+		if len(r.Request.ClientMetadata) > maxEntries {
+			return nil, validMetadata(r.Request.ClientMetadata, 0)
+		}
+	}
+	plain := appendChunk(make([]byte, 0, 64*len(rows)), rows)
 	if len(plain) > maxChunk {
 		return nil, fmt.Errorf("roster: the rows from line %d to line %d have %d MiB of parameters, the limit for %d rows is %d MiB: make client_metadata or encoded_data shorter",
 			rows[0].Line, rows[len(rows)-1].Line, len(plain)>>20, ChunkRows, maxChunk>>20)

@@ -2,9 +2,11 @@ package roster
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/rekeyhq/rekey/internal/reset"
@@ -49,6 +51,8 @@ func openCSV(src *source, o Options) (*csvFormat, error) {
 		f := &csvFormat{src: src, scanner: scanner{delimiter: delimiter}, defaults: o.Defaults}
 		n, err := f.header(o)
 		switch {
+		case errors.Is(err, tooMany):
+			return nil, err
 		case err != nil && (failed == nil || f.columns.n > failed.columns.n):
 			failed, reason = f, err
 		case err == nil && (best == nil || f.betterThan(best, o.NoHeader)):
@@ -74,7 +78,7 @@ func (f *csvFormat) betterThan(other *csvFormat, noHeader bool) bool {
 	return f.columns.n > other.columns.n
 }
 
-var tooLong = fmt.Sprintf("has a quote that is not closed within %d bytes", MaxRecord)
+var tooLong = fault(fmt.Sprintf("has a quote that is not closed within %d bytes", MaxRecord))
 
 // header maps the columns by the first record and returns the record's size.
 func (f *csvFormat) header(o Options) (int, error) {
@@ -83,7 +87,7 @@ func (f *csvFormat) header(o Options) (int, error) {
 		return 0, err
 	}
 	if fault != "" {
-		return 0, fmt.Errorf("line %d: the first line %s", f.src.line, fault)
+		return 0, fmt.Errorf("line %d: the first line %w", f.src.line, fault)
 	}
 	fields := f.scanner.fields
 	f.columns.n = len(fields)
@@ -116,7 +120,7 @@ func (f *csvFormat) next() (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	rec := record{line: f.src.line, raw: f.src.window()[:n], reason: fault}
+	rec := record{line: f.src.line, raw: f.src.window()[:n], reason: string(fault)}
 	lines := countLines(rec.raw)
 	if fault == "" {
 		f.judge(&rec, lines)
@@ -139,7 +143,7 @@ func countLines(raw []byte) int64 {
 
 // scan splits the next record. Of a damaged one it returns the first line and
 // the fault: the lines after it are rows of their own.
-func (f *csvFormat) scan() (n int, fault string, err error) {
+func (f *csvFormat) scan() (n int, fault fault, err error) {
 	line, err := f.src.peekLine()
 	if err != nil {
 		return 0, "", err
@@ -178,20 +182,30 @@ func (f *csvFormat) judge(rec *record, lines int64) {
 }
 
 // swallowed reports whether a quoted field holds what looks like another row:
-// a line break in the username, or a line with as many columns as a row and a
-// username where it belongs. A remark of several lines does not look so.
+// a line break in the username, or a line with as many columns as a row. So
+// that a remark of several lines does not look so, no column may begin with a
+// space, as it does after a comma in prose, and the username must be one, with
+// an @ if this row's has it.
 func (f *csvFormat) swallowed(raw []byte) bool {
-	if bytes.IndexByte(f.scanner.fields[f.columns.username], '\n') >= 0 {
+	own := f.scanner.fields[f.columns.username]
+	if bytes.IndexByte(own, '\n') >= 0 {
 		return true
 	}
 	_, tail, _ := bytes.Cut(raw, []byte("\n"))
 	for line := range bytes.Lines(tail) {
 		fields := bytes.Split(trimEnd(line), []byte{f.scanner.delimiter})
-		if len(fields) == f.columns.n && validUsername(string(fields[f.columns.username])) == nil {
+		if len(fields) == f.columns.n && !slices.ContainsFunc(fields, spaced) &&
+			alike(fields[f.columns.username], own) {
 			return true
 		}
 	}
 	return false
+}
+
+func spaced(field []byte) bool { return bytes.HasPrefix(field, []byte(" ")) }
+
+func alike(name, own []byte) bool {
+	return bytes.ContainsRune(name, '@') == bytes.ContainsRune(own, '@') && validUsername(string(name)) == nil
 }
 
 // request builds the request of the record that was scanned last. An empty

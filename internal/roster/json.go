@@ -14,9 +14,6 @@ import (
 // The functions of this file walk over text that [json.Valid] has passed: they
 // check what it means, not how it is written.
 
-// maxFields bounds the fields of an object, as MaxColumns does those of a row.
-const maxFields = MaxColumns
-
 // fields calls do for each field of the object that is at the front of data.
 // A field that is given twice is an error: which one is meant?
 func fields(data []byte, do func(name string, value []byte) error) error {
@@ -36,8 +33,8 @@ func fields(data []byte, do func(name string, value []byte) error) error {
 		if slices.Contains(seen, name) {
 			return errors.New("has a field twice")
 		}
-		if seen = append(seen, name); len(seen) > maxFields {
-			return fmt.Errorf("has more than %d fields", maxFields)
+		if seen = append(seen, name); len(seen) > MaxColumns {
+			return fmt.Errorf("has more than %d fields", MaxColumns)
 		}
 		var value []byte
 		value, rest = cut(bytes.TrimLeft(rest, " \t\r\n:"))

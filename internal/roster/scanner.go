@@ -12,10 +12,18 @@ type scanner struct {
 	text      []byte   // unescaped fields
 }
 
-var tooMany = fmt.Sprintf("has more than %d columns", MaxColumns)
+// fault says what is damaged in a record; it is empty when nothing is.
+type fault string
+
+// Error implements error, for the header, where a fault is the file's.
+func (f fault) Error() string { return string(f) }
+
+var tooMany = fault(fmt.Sprintf("has more than %d columns", MaxColumns))
+
+func faultIn(text string, column int) fault { return fault(fmt.Sprintf(text, column)) }
 
 // plain splits a line without quotes. It returns a fault or nothing.
-func (s *scanner) plain(line []byte) (fault string) {
+func (s *scanner) plain(line []byte) (fault fault) {
 	s.fields = s.fields[:0]
 	for {
 		if len(s.fields) == MaxColumns {
@@ -34,7 +42,7 @@ func (s *scanner) plain(line []byte) (fault string) {
 // quoted splits the record at the beginning of data and returns its size with
 // its line's end. A size of 0 without a fault asks for more data; whole says that
 // there is none.
-func (s *scanner) quoted(data []byte, whole bool) (size int, fault string) {
+func (s *scanner) quoted(data []byte, whole bool) (size int, fault fault) {
 	s.fields, s.text = s.fields[:0], s.text[:0]
 	for i := 0; ; {
 		if len(s.fields) == MaxColumns {
@@ -58,7 +66,7 @@ func (s *scanner) quoted(data []byte, whole bool) (size int, fault string) {
 
 // field reads one field and returns the offset of what ends it: a delimiter, a
 // line's end, or the end of the data. Less than 0 asks for more data.
-func (s *scanner) field(data []byte, whole bool) (n int, fault string) {
+func (s *scanner) field(data []byte, whole bool) (n int, fault fault) {
 	if len(data) > 0 && data[0] == '"' {
 		return s.quotedField(data, whole)
 	}
@@ -74,20 +82,20 @@ func (s *scanner) field(data []byte, whole bool) (n int, fault string) {
 		n = len(trimEnd(data[:n]))
 	}
 	if bytes.IndexByte(data[:n], '"') >= 0 {
-		return 0, fmt.Sprintf("has a quote inside column %d, which is not quoted", len(s.fields)+1)
+		return 0, faultIn("has a quote inside column %d, which is not quoted", len(s.fields)+1)
 	}
 	s.fields = append(s.fields, data[:n])
 	return n, ""
 }
 
 // quotedField reads a field that begins with a quote.
-func (s *scanner) quotedField(data []byte, whole bool) (n int, fault string) {
+func (s *scanner) quotedField(data []byte, whole bool) (n int, fault fault) {
 	first := len(s.text)
 	for n = 1; ; {
 		i := bytes.IndexByte(data[n:], '"')
 		if i < 0 || n+i+1 == len(data) && !whole {
 			if whole {
-				return 0, fmt.Sprintf("has a quote in column %d that is never closed", len(s.fields)+1)
+				return 0, faultIn("has a quote in column %d that is never closed", len(s.fields)+1)
 			}
 			return -1, ""
 		}
@@ -104,7 +112,7 @@ func (s *scanner) quotedField(data []byte, whole bool) (n int, fault string) {
 }
 
 // afterQuote checks that the field ends where its quotes do.
-func (s *scanner) afterQuote(data []byte, n int, whole bool) (int, string) {
+func (s *scanner) afterQuote(data []byte, n int, whole bool) (int, fault) {
 	tail := data[n:]
 	switch {
 	case len(tail) == 0, tail[0] == s.delimiter, tail[0] == '\n':
@@ -114,5 +122,5 @@ func (s *scanner) afterQuote(data []byte, n int, whole bool) (int, string) {
 	case tail[0] == '\r' && (len(tail) == 1 || tail[1] == '\n'):
 		return n, ""
 	}
-	return 0, fmt.Sprintf("has text after the closing quote of column %d", len(s.fields))
+	return 0, faultIn("has text after the closing quote of column %d", len(s.fields))
 }

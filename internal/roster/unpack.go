@@ -41,9 +41,9 @@ func (u *unpacker) metadata(rows []Row) {
 	total := 0
 	owners := make([]int32, 0, len(rows))
 	for i := range rows {
-		n := u.count(len(u.rest))
+		n := u.count(maxEntries)
 		if total += n; total > len(u.rest) {
-			u.bad = true // each entry needs two lengths, of a byte at least
+			u.bad = true // an entry has two lengths, of a byte at least
 			return
 		}
 		if n > 0 {

@@ -16,9 +16,12 @@ const (
 	maxString   = 131072
 )
 
-// maxRequest bounds the parameters of one row together, in bytes. It is
-// rekey's own limit: Cognito documents none, and a chunk must stay small.
-const maxRequest = 512 << 10
+// Limits of rekey's own, since Cognito documents none and a chunk must stay
+// small: the bytes of a row's parameters together, and its metadata entries.
+const (
+	maxRequest = 512 << 10
+	maxEntries = MaxColumns
+)
 
 // Validate reports the first reason for which Cognito would not take the
 // request. The text says where and what, and holds nothing of the content.
@@ -45,6 +48,9 @@ func Validate(req reset.Request) error {
 }
 
 func validMetadata(metadata map[string]reset.Personal, total int) error {
+	if len(metadata) > maxEntries {
+		return fmt.Errorf("client_metadata has %d entries, the limit is %d", len(metadata), maxEntries)
+	}
 	for k, v := range metadata {
 		if err := validString("a key of client_metadata", k); err != nil {
 			return err

@@ -1,0 +1,151 @@
+package roster
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// addresses makes a CSV of n users with names as a real list has them.
+func addresses(n int) []byte {
+	first := []string{"anna", "ben", "carla", "david", "emma", "felix", "greta", "hans", "ines", "jonas", "katrin", "lukas", "mia", "noah", "olga", "paul"}
+	last := []string{"mueller", "schmidt", "garcia", "rossi", "smith", "novak", "jansen", "dubois", "kowalski", "berg", "silva", "ferrari", "moreau", "popov", "larsen", "wagner"}
+	domain := []string{"gmail.com", "outlook.com", "web.example", "yahoo.com", "mail.example.org", "icloud.com"}
+	r := rand.New(rand.NewPCG(1, 2))
+	b := []byte("username,name\n")
+	for range n {
+		b = fmt.Appendf(b, "%s.%s%d@%s,x\n", first[r.IntN(len(first))], last[r.IntN(len(last))], r.IntN(10_000_000), domain[r.IntN(len(domain))])
+	}
+	return b
+}
+
+// load reads and packs a file as a campaign does.
+func load(data io.Reader, o Options) (stats Stats, size int, err error) {
+	r, err := NewReader(data, o)
+	if err != nil {
+		return Stats{}, 0, err
+	}
+	rows := make([]Row, 0, ChunkRows)
+	flush := func() {
+		if err == nil && len(rows) > 0 {
+			var chunk []byte
+			chunk, err = Pack(rows)
+			size += len(chunk)
+			rows = rows[:0]
+		}
+	}
+	for row, rowErr := range r.Rows() {
+		if rowErr != nil {
+			return r.Stats(), size, rowErr
+		}
+		if rows = append(rows, row); len(rows) == ChunkRows {
+			flush()
+		}
+	}
+	flush()
+	return r.Stats(), size, err
+}
+
+// BenchmarkLoad reads, checks, digests and packs a list; encoding/csv, which
+// only splits the same text, runs beside it for comparison.
+func BenchmarkLoad(b *testing.B) {
+	const users = 1_000_000
+	data := addresses(users)
+	b.SetBytes(int64(len(data)))
+	var ours, theirs time.Duration
+	size := 0
+	for b.Loop() {
+		start := time.Now()
+		_, n, err := load(bytes.NewReader(data), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ours += time.Since(start)
+		size = n
+		b.StopTimer()
+		start = time.Now()
+		splitOnly(b, data)
+		theirs += time.Since(start)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(ours)/float64(theirs), "×encoding/csv")
+	b.ReportMetric(float64(size)/users, "B/user")
+}
+
+func splitOnly(b *testing.B, data []byte) {
+	r := csv.NewReader(bytes.NewReader(data))
+	r.ReuseRecord = true
+	for {
+		if _, err := r.Read(); err == io.EOF {
+			return
+		} else if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRead is without the packing.
+func BenchmarkRead(b *testing.B) {
+	data := addresses(1_000_000)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		r, err := NewReader(bytes.NewReader(data), Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, err := range r.Rows() {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkSeen shows what it costs to know a user: time, and memory as the
+// collector sees it.
+func BenchmarkSeen(b *testing.B) {
+	for _, users := range []int{1_000_000, 10_000_000} {
+		b.Run(strconv.Itoa(users), func(b *testing.B) {
+			var bytesUser float64
+			for b.Loop() {
+				before := heap()
+				s := newSeen(false)
+				name := []byte("user-")
+				for i := range users {
+					s.add(string(strconv.AppendInt(name[:5], int64(i), 10)))
+				}
+				bytesUser = float64(heap()-before) / float64(users)
+				runtime.KeepAlive(s)
+			}
+			b.ReportMetric(bytesUser, "B/user")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(users), "ns/user")
+		})
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func BenchmarkUnpack(b *testing.B) {
+	rows := readAll(b, string(addresses(ChunkRows)), Options{})
+	chunk, err := Pack(rows)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Unpack(chunk); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
