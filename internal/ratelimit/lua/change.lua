@@ -1,0 +1,51 @@
+-- change: blocks and cuts.
+--
+-- KEYS[1]  the bucket
+-- ARGV     'cut', taken          a token that was taken then has met a throttle
+--          'block', field, length, why   field is block or block:POOL
+--          'unblock', field
+--
+-- Answer: {word, end}
+--   cut        the rate is 0.7 of what it was
+--   known      the congestion has been answered already, or nobody holds the bucket
+--   blocked    until end
+--   unblocked  there is no block now
+--
+-- It is one script because fifty workers may report one congestion at once.
+-- Repeated it changes nothing: the first cut is newer than the token, and a
+-- block is only ever moved by the length of the repetition.
+
+local now = micros()
+
+-- A token that was taken before the last cut has gone out at the rate that was
+-- cut. A cut that lies ahead is from before the clock went back: it is no cut.
+local function cut(taken)
+  local last = tonumber(redis.call('HGET', KEYS[1], 'cut') or 0)
+  local rate_at, rate = curve()
+  if rate <= 0 or (taken <= last and last <= now) then return {'known', '0'} end
+  local top = rate_at(now)
+  slow(now, math.max(math.min(FLOOR, rate), 0.7 * top), top, 'throttled')
+  redis.call('HSET', KEYS[1], 'cut', whole(now))
+  return {'cut', '0'}
+end
+
+-- A pool's blocks are set by machines, for different reasons: the one that ends
+-- last stands. The quota's own is an operator's, and the last word holds.
+local function block(field, length, why)
+  local till, old = now + length, redis.call('HGET', KEYS[1], field)
+  if field ~= 'block' and ends(old) > till then return {'blocked', whole(ends(old))} end
+  redis.call('HSET', KEYS[1], field, whole(till) .. ' ' .. why)
+  return {'blocked', whole(till)}
+end
+
+-- The field stays: the take that finds it over starts the rate at a tenth.
+local function unblock(field)
+  local old = redis.call('HGET', KEYS[1], field)
+  if ends(old) > now then redis.call('HSET', KEYS[1], field, whole(now) .. ' ended') end
+  return {'unblocked', '0'}
+end
+
+if ARGV[1] == 'cut' then return cut(tonumber(ARGV[2])) end
+if ARGV[1] == 'block' then return block(ARGV[2], tonumber(ARGV[3]), ARGV[4]) end
+if ARGV[1] == 'unblock' then return unblock(ARGV[2]) end
+return redis.error_reply('ERR change: no such word: ' .. ARGV[1])
