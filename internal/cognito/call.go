@@ -14,9 +14,10 @@ import (
 	"github.com/rekeyhq/rekey/internal/reset"
 )
 
-// maxBody bounds what is read of an answer. Cognito's are a few hundred bytes;
-// whatever is larger comes from something else.
-const maxBody = 64 << 10
+// maxBody bounds what is read of an answer. Most have a hundred bytes; one that
+// quotes the template of a message has up to 20,000 characters more. Whatever
+// is larger comes from something else.
+const maxBody = 256 << 10
 
 var errTooLarge = errors.New("the answer is too large")
 

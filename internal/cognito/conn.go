@@ -114,7 +114,7 @@ func (d *dialler) connect(ctx context.Context) (*conn, error) {
 	t := &http.Transport{
 		DialContext:            func(context.Context, string, string) (net.Conn, error) { return w, nil },
 		DisableCompression:     true, // an answer is a hundred bytes
-		MaxResponseHeaderBytes: maxBody,
+		MaxResponseHeaderBytes: 64 << 10,
 	}
 	// "http" whatever the scheme: the wire has done TLS already, and neither
 	// HTTP/2 nor a proxy can come into it.
