@@ -1,0 +1,85 @@
+package campaign
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Answer is what Begin says.
+type Answer string
+
+// The answers of Begin. Only AnswerGo allows the call.
+const (
+	// AnswerGo: marked now, or by this very token before.
+	AnswerGo Answer = "go"
+	// AnswerBusy: another's mark stands and is not old yet.
+	AnswerBusy Answer = "busy"
+	// AnswerRest: the row's time has not come.
+	AnswerRest Answer = "rest"
+	// AnswerHeld: a code of this user is alive; the row now waits for its end.
+	AnswerHeld Answer = "held"
+	// AnswerDoubt, AnswerParked: another's mark was old, and is in doubt now.
+	AnswerDoubt  Answer = "doubt"
+	AnswerParked Answer = "parked"
+	// AnswerSkipped: a code of this user is alive, and the campaign skips such rows.
+	AnswerSkipped Answer = "skipped"
+	// AnswerSettled: the row is final.
+	AnswerSettled Answer = "settled"
+	// AnswerStopped: the campaign does not run, or the pool is halted.
+	AnswerStopped Answer = "stopped"
+	// AnswerGone: there is no such campaign, or it is another one by now.
+	AnswerGone Answer = "gone"
+	// AnswerLate: the token's time is over; the row is as it was.
+	AnswerLate Answer = "late"
+)
+
+// answers says of each answer whether it comes with a time.
+var answers = map[Answer]bool{
+	AnswerGo: false, AnswerBusy: true, AnswerRest: true, AnswerHeld: true, AnswerDoubt: true,
+	AnswerParked: false, AnswerSkipped: false, AnswerSettled: false, AnswerStopped: false,
+	AnswerGone: false, AnswerLate: false,
+}
+
+// Begun is what became of a mark.
+type Begun struct {
+	Answer Answer
+	// Until is the time, on Redis's clock, to which busy, rest, held and doubt
+	// refer; Wait is how far ahead it is.
+	Until time.Time
+	Wait  time.Duration
+	// Before is the row's record as it was. When a repeated Begin finds its own
+	// mark, its state is calling; attempts, cause and free waits are the same.
+	Before Record
+}
+
+// Begin marks a row for a call: from now on the call may have been made. It may
+// be repeated with the same token. Only an AnswerGo allows the call.
+//
+// On an error it is not known whether the mark stands: the caller must not
+// call, and settles NotSent.
+func (s *Store) Begin(ctx context.Context, m Mark) (Begun, error) {
+	if err := m.validate(); err != nil {
+		return Begun{}, err
+	}
+	r, err := s.answer(ctx, 4, "begin", append(s.keys.row(m.Ref), s.liveOf(m.Username)),
+		rowArgs(m.Ref, m.Token, m.NotAfter.UnixMilli(), s.busy(), s.codeLife(), DoubtLimit)...)
+	if err != nil {
+		return Begun{}, fmt.Errorf("begin %s: %w", m.Ref, err)
+	}
+	return begun(r)
+}
+
+func begun(r reply) (Begun, error) {
+	b := Begun{Answer: Answer(r.text(0)), Before: r.record(3)}
+	until, now := r.int(1), r.int(2)
+	timed, known := answers[b.Answer]
+	if !known && r.err == nil {
+		r.err = errAnswer(r.script, r.values[0])
+	}
+	if timed {
+		b.Until = time.UnixMilli(until).UTC()
+		b.Wait = max(0, time.Duration(until-now)*time.Millisecond)
+	}
+	return b, r.err
+}

@@ -1,0 +1,112 @@
+package campaign
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
+)
+
+const (
+	// LeaseFor is how long the feeder's lease lasts without being renewed.
+	LeaseFor = 10 * time.Second
+	// aheadChunks bounds how far one look ahead reads. Behind a cursor that was
+	// lost there may be many chunks without a planned row.
+	aheadChunks = 16
+)
+
+// Lease takes the pool's feeder lease for the holder, or renews it. Nothing
+// hangs on there being one feeder only: two feed the same rows, and the ledger
+// lets each be called once.
+func (s *Store) Lease(ctx context.Context, holder string) (bool, error) {
+	n, err := s.run(ctx, "lease", []string{s.keys.feeder()}, holder, LeaseFor.Milliseconds()).Int64()
+	if err != nil {
+		return false, fmt.Errorf("feeder's lease: %w", err)
+	}
+	return n == 1, nil
+}
+
+// Release gives the lease back, so that another feeder goes on at once.
+func (s *Store) Release(ctx context.Context, holder string) error {
+	if err := s.run(ctx, "release", []string{s.keys.feeder()}, holder).Err(); err != nil {
+		return fmt.Errorf("feeder's lease: %w", err)
+	}
+	return nil
+}
+
+// Later returns rows whose time has come, of any campaign of the pool, the
+// longest due first. They stay until Fed. Rows of a campaign that does not run
+// are among them: take them out with Fed as well, or they stand in the way of
+// others. The walk after a resume finds them.
+func (s *Store) Later(ctx context.Context, limit int) ([]reset.Ref, error) {
+	members, err := s.run(ctx, "later", []string{s.keys.later()}, limit).StringSlice()
+	if err != nil {
+		return nil, fmt.Errorf("rows that are due: %w", err)
+	}
+	return parseMembers(members)
+}
+
+// Fed takes rows out of later after they were enqueued. A row that was called
+// meanwhile and waits anew stays.
+func (s *Store) Fed(ctx context.Context, refs ...reset.Ref) error {
+	const atOnce = 1000
+	for len(refs) > 0 {
+		n := min(len(refs), atOnce)
+		members := make([]any, n)
+		for i, ref := range refs[:n] {
+			members[i] = member(ref)
+		}
+		if err := s.run(ctx, "fed", []string{s.keys.later()}, members...).Err(); err != nil {
+			return fmt.Errorf("rows that were fed: %w", err)
+		}
+		refs = refs[n:]
+	}
+	return nil
+}
+
+// Ahead returns up to n planned rows from the cursor on, and where the cursor
+// goes once they are enqueued. There may be fewer, even none, before the end:
+// the campaign is fed when next is its total.
+func (s *Store) Ahead(ctx context.Context, c Campaign, n int) (rows []int64, next int64, err error) {
+	next = c.Cursor
+	for read := 0; read < aheadChunks && next < c.Total && len(rows) < n; read++ {
+		end := min((chunkOf(next)+1)*roster.ChunkRows, c.Total)
+		chunk, err := s.records(ctx, c.ID, next, end)
+		if err != nil {
+			return nil, c.Cursor, err
+		}
+		for first := next; next < end && len(rows) < n; next++ {
+			r, err := recordAt(chunk, int(next-first))
+			if err != nil {
+				return nil, c.Cursor, fmt.Errorf("row %d of %s: %w", next, c.ID, err)
+			}
+			if r.State == Planned {
+				rows = append(rows, next)
+			}
+		}
+	}
+	return rows, next, nil
+}
+
+// records reads the records of rows [from, end) of one chunk.
+func (s *Store) records(ctx context.Context, id string, from, end int64) ([]byte, error) {
+	first := from % roster.ChunkRows
+	b, err := s.rdb.GetRange(ctx, s.keys.ledger(id, chunkOf(from)),
+		first*recordBytes, (first+end-from)*recordBytes-1).Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("ledger of %s: %w", id, err)
+	}
+	return b, nil
+}
+
+// Advance moves the cursor from where it was seen to where Ahead said. False:
+// somebody else moved it, or the campaign is another one by now.
+func (s *Store) Advance(ctx context.Context, c Campaign, from, to int64) (bool, error) {
+	n, err := s.run(ctx, "advance", []string{s.keys.campaign(c.ID)}, c.ID, c.Generation, from, to).Int64()
+	if err != nil {
+		return false, fmt.Errorf("cursor of %s: %w", c.ID, err)
+	}
+	return n == 1, nil
+}

@@ -1,0 +1,193 @@
+-- transition.lua: the one way in which a row changes. It stands in front of
+-- every script of this package; script.go puts it there.
+--
+-- A script that moves rows has, in this order,
+--   KEYS  1 the campaign's hash  2 its open chunks  3 the chunk's ledger  4 later
+--   ARGV  1 campaign  2 generation
+-- A script about a single row has also
+--   KEYS  5 calls  6 doubts  7 halt  8 misconfigured
+--   ARGV  3 row
+-- It may move rows of that one chunk: read(), then transition() for each, then
+-- commit() once, last. Other scripts use NOW and NOW_MS alone.
+--
+-- Atomic because the record, the counters that add up to the total, the chunk's
+-- bit, later and the campaign's end must never be seen apart. Nothing may be
+-- written before the last error that a script itself raises: Redis does not roll
+-- back.
+local CAMPAIGN, OPEN, LEDGER, LATER = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local CALLS, DOUBTS, HALT, MISCONFIGURED = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
+
+local PLANNED, CALLING, WAITING, ACCEPTED, DEAD, IN_DOUBT, PARKED, SKIPPED = 0, 1, 2, 3, 4, 5, 6, 7
+local NAMES = {[0] = 'planned', 'calling', 'waiting', 'accepted', 'dead', 'in_doubt', 'parked', 'skipped'}
+local FINAL = {[ACCEPTED] = true, [DEAD] = true, [PARKED] = true, [SKIPPED] = true}
+-- The states whose rows are counted by cause, as k:STATE:CAUSE.
+local BY_CAUSE = {[WAITING] = true, [DEAD] = true, [IN_DOUBT] = true, [PARKED] = true}
+-- A row is in later when its not-before was set further ahead than this.
+local FAR = 60
+local CHUNK_ROWS, RECORD = 1024, 8
+local RECORDS = CHUNK_ROWS * RECORD -- two bytes after them count the final rows
+
+local clock = redis.call('TIME')
+local NOW = tonumber(clock[1])
+local NOW_MS = NOW * 1000 + math.floor(tonumber(clock[2]) / 1000)
+
+-- int writes a number for Redis: never as 1.7e+12, never as a float.
+local function int(n) return string.format('%d', n) end
+
+-- ceil_s is the first full second that is not before ms.
+local function ceil_s(ms) return math.ceil(ms / 1000) end
+
+local function member(row) return ARGV[1] .. '#' .. int(row) .. ' ' .. ARGV[2] end
+
+-- decode reads the record of a slot from a chunk; what the chunk does not reach
+-- is planned.
+local function decode(chunk, slot)
+  local s, c, a, f, t1, t2, t3, t4 = string.byte(chunk, slot * RECORD + 1, slot * RECORD + RECORD)
+  if not t4 then return {state = PLANNED, cause = 0, attempts = 0, free = 0, time = 0, absent = true} end
+  return {state = s, cause = c, attempts = a, free = f, time = ((t1 * 256 + t2) * 256 + t3) * 256 + t4}
+end
+
+local function encode(r)
+  local t = r.time
+  return string.char(r.state, r.cause, math.min(r.attempts, 255), math.min(r.free, 255),
+    math.floor(t / 16777216) % 256, math.floor(t / 65536) % 256, math.floor(t / 256) % 256, t % 256)
+end
+
+local function read(row)
+  local from = row % CHUNK_ROWS * RECORD
+  return decode(redis.call('GETRANGE', LEDGER, int(from), int(from + RECORD - 1)), 0)
+end
+
+-- becomes is r in another state, as of now; free waits are counted anew.
+local function becomes(r, state, cause)
+  return {state = state, cause = cause, attempts = r.attempts, free = 0, time = NOW}
+end
+
+-- waits is r waiting until a time, freely: the number of free waits of one cause
+-- in a row is the exponent of the next.
+local function waits(r, cause, time)
+  local new = becomes(r, WAITING, cause)
+  new.free = r.cause == cause and math.min(r.free + 1, 255) or 1
+  new.time = time
+  return new
+end
+
+-- What transition() has gathered for commit().
+local deltas, finals, window, chunk = {}, 0, '', nil
+
+local function count(field, n) deltas[field] = (deltas[field] or 0) + n end
+
+local function count_state(r, n)
+  count(NAMES[r.state], n)
+  if BY_CAUSE[r.state] then count('k:' .. NAMES[r.state] .. ':' .. int(r.cause), n) end
+  if FINAL[r.state] then finals = finals + n end
+end
+
+-- transition makes new of old, the row's record as read() gave it.
+local function transition(row, old, new)
+  if old.absent then
+    -- The whole chunk at once: what follows needs no more memory, and a string
+    -- that is made in its full length is not made twice as long as asked for.
+    redis.call('SETRANGE', LEDGER, int(RECORDS + 1), '\0')
+  end
+  redis.call('SETRANGE', LEDGER, int(row % CHUNK_ROWS * RECORD), encode(new))
+  chunk = math.floor(row / CHUNK_ROWS)
+  count_state(old, -1)
+  count_state(new, 1)
+  if FINAL[new.state] and new.state ~= old.state then
+    window = window .. (new.state == DEAD and '1' or '0')
+    if MISCONFIGURED then redis.call('HDEL', MISCONFIGURED, member(row)) end
+  end
+  local held = new.state == WAITING or new.state == IN_DOUBT
+  if held and new.time > NOW + FAR then
+    redis.call('ZADD', LATER, int(new.time), member(row))
+  elseif old.state == WAITING or old.state == IN_DOUBT then
+    redis.call('ZREM', LATER, member(row))
+  end
+end
+
+-- doubt ends a call that nobody answered, marked at mark by token. Its entry
+-- moves to doubts, where a late answer finds it. rules: life, limit, park.
+local function doubt(row, old, call, rules)
+  local new = becomes(old, IN_DOUBT, rules.cause)
+  new.attempts = old.attempts + 1
+  new.time = ceil_s(call.mark + rules.life)
+  if rules.park or new.attempts >= rules.limit then
+    new.state, new.time = PARKED, NOW
+  end
+  transition(row, old, new)
+  redis.call('HDEL', CALLS, member(row))
+  redis.call('HSET', DOUBTS, member(row), call.token .. ' ' .. int(call.mark))
+  return new
+end
+
+-- call_in reads a row's entry of calls or doubts: who marked it, and when.
+local function call_in(hash, row)
+  local entry = redis.call('HGET', hash, member(row))
+  if not entry then return nil end
+  local token, mark = string.match(entry, '^(%S+) (%d+)$')
+  return {token = token, mark = tonumber(mark)}
+end
+
+-- close_chunk counts the chunk's final rows and clears its bit with the last.
+local function close_chunk(total)
+  local hi, lo = string.byte(redis.call('GETRANGE', LEDGER, int(RECORDS), int(RECORDS + 1)), 1, 2)
+  local n = hi * 256 + lo + finals
+  redis.call('SETRANGE', LEDGER, int(RECORDS), string.char(math.floor(n / 256), n % 256))
+  local rows = math.min(CHUNK_ROWS, total - chunk * CHUNK_ROWS)
+  redis.call('SETBIT', OPEN, int(chunk), n < rows and '1' or '0')
+end
+
+-- end_campaign makes it done when its last row is final. A standing campaign
+-- still takes rows until its day is over; standing is that second.
+local function end_campaign()
+  local c = redis.call('HMGET', CAMPAIGN, 'state', 'total', 'accepted', 'dead', 'skipped', 'parked', 'standing')
+  local rows = 0
+  for i = 3, 6 do rows = rows + (tonumber(c[i]) or 0) end
+  local can = c[1] == 'running' or c[1] == 'paused' or c[1] == 'halted'
+  if not can or rows ~= tonumber(c[2]) or NOW < (tonumber(c[7]) or 0) then return false end
+  redis.call('HSET', CAMPAIGN, 'state', 'done', 'ended_at', int(NOW_MS), 'reason', '', 'next', '')
+  return true
+end
+
+local function dead_in(rows)
+  local _, n = string.gsub(rows, '1', '')
+  return n
+end
+
+-- guard_says returns why the campaign must halt, or nil.
+local function guard_says(rows, permille)
+  local dead, last = dead_in(rows), dead_in(string.sub(rows, -20))
+  if #rows >= 200 and dead * 1000 > permille * #rows then
+    return string.format('%d of the last %d final rows are dead; the guard is %g%%', dead, #rows, permille / 10)
+  end
+  if last >= 15 then
+    return string.format('%d of the last %d final rows are dead', last, math.min(#rows, 20))
+  end
+end
+
+-- guard looks at the last 500 final rows and halts the campaign.
+local function guard()
+  local c = redis.call('HMGET', CAMPAIGN, 'guard', 'window', 'state')
+  local permille = tonumber(c[1]) or 0
+  if permille == 0 then return nil end
+  local rows = string.sub((c[2] or '') .. window, -500)
+  redis.call('HSET', CAMPAIGN, 'window', rows)
+  local reason = guard_says(rows, permille)
+  if not reason or c[3] ~= 'running' then return nil end
+  local next = 'look at  campaign report ' .. ARGV[1] .. ' --state dead ; then resume or cancel'
+  redis.call('HSET', CAMPAIGN, 'state', 'halted', 'reason', reason, 'next', next)
+  return {reason = reason, next = next}
+end
+
+-- commit writes what the transitions have gathered. It answers whether the
+-- campaign is done with it, and the guard's halt.
+local function commit()
+  for field, n in pairs(deltas) do
+    if n ~= 0 then redis.call('HINCRBY', CAMPAIGN, field, int(n)) end
+  end
+  if finals ~= 0 then close_chunk(tonumber(redis.call('HGET', CAMPAIGN, 'total'))) end
+  if window == '' then return false, nil end
+  if end_campaign() then return true, nil end
+  return false, guard()
+end

@@ -1,0 +1,120 @@
+// Package campaign keeps campaigns in Redis: who is to be reset (the roster),
+// and what became of each row (the ledger).
+//
+// It promises that no username of a pool holds two live codes, whatever is
+// killed, delivered twice or answered late, and that at every instant the
+// counters of a campaign add up to its total. Every decision is one script on
+// Redis's own clock, and every script may be repeated.
+//
+// Its weak spot is a Redis that loses writes which it acknowledged: with the
+// marks of calls the first promise is lost for the calls of that moment.
+package campaign
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
+)
+
+// Pool is what the ledger needs to know of a pool.
+type Pool struct {
+	// Name is the pool's name in rekey.yaml and the hash tag of its keys.
+	Name string
+	// Hour is how long Cognito's hour lasts for it.
+	Hour reset.Hour
+	// CaseSensitive says how the pool compares usernames.
+	CaseSensitive bool
+	// Retention is how long a done campaign keeps its roster.
+	Retention time.Duration
+}
+
+// liveKeyBytes is the length of the secret under which usernames are hashed.
+const liveKeyBytes = 32
+
+// Store holds the campaigns of one pool. It may be used by many goroutines.
+type Store struct {
+	rdb     redis.UniversalClient
+	pool    Pool
+	keys    keys
+	secret  []byte // of the live keys
+	scripts scripts
+	// doubts is how far the removal of old doubts has come; see LookAtCalls.
+	doubts atomic.Uint64
+}
+
+// Open makes sure that the pool's secret exists, and finds out what the server
+// can do. A pool that nobody has used yet becomes an empty one.
+func Open(ctx context.Context, rdb redis.UniversalClient, p Pool) (*Store, error) {
+	s := &Store{rdb: rdb, pool: p, keys: keysOf(p.Name)}
+	shebang, err := parsesShebang(ctx, rdb, s.keys.liveKey())
+	if err != nil {
+		return nil, fmt.Errorf("open pool %s: %w", p.Name, err)
+	}
+	if s.scripts, err = loadScripts(shebang); err != nil {
+		return nil, err
+	}
+	if s.secret, err = liveSecret(ctx, rdb, s.keys.liveKey()); err != nil {
+		return nil, fmt.Errorf("open pool %s: %w", p.Name, err)
+	}
+	return s, nil
+}
+
+// liveSecret reads the pool's secret and makes one when there is none yet. It
+// is never changed: with another one every live code would be forgotten.
+func liveSecret(ctx context.Context, rdb redis.UniversalClient, key string) ([]byte, error) {
+	secret, err := rdb.Get(ctx, key).Bytes()
+	if errors.Is(err, redis.Nil) {
+		fresh := make([]byte, liveKeyBytes)
+		_, _ = rand.Read(fresh) // never fails
+		if err := rdb.SetNX(ctx, key, fresh, 0).Err(); err != nil {
+			return nil, err
+		}
+		// Another process may have been first.
+		secret, err = rdb.Get(ctx, key).Bytes()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(secret) != liveKeyBytes {
+		return nil, fmt.Errorf("%s has %d bytes, want %d: it was not written by rekey", key, len(secret), liveKeyBytes)
+	}
+	return secret, nil
+}
+
+// Pool returns what the store was opened with.
+func (s *Store) Pool() Pool { return s.pool }
+
+// liveOf is the key of a username's live code. Names that the pool takes for
+// the same user have the same one.
+func (s *Store) liveOf(username reset.Personal) string {
+	return s.keys.live(keyedHash(s.secret, roster.Fold(username.Reveal(), s.pool.CaseSensitive)))
+}
+
+// Record is a plain look at what the ledger knows of a row. It does not check
+// the generation: a decision is made by [Store.Begin] alone.
+func (s *Store) Record(ctx context.Context, ref reset.Ref) (Record, error) {
+	from := ref.Row % roster.ChunkRows * recordBytes
+	b, err := s.rdb.GetRange(ctx, s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), from, from+recordBytes-1).Bytes()
+	if err != nil {
+		return Record{}, fmt.Errorf("record of %s: %w", ref, err)
+	}
+	return ParseRecord(b)
+}
+
+// Now returns the time on the clock by which the pool's scripts decide.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	// By a script: TIME by itself may ask any node of a Cluster.
+	ms, err := s.run(ctx, "now", []string{s.keys.calls()}).Int64()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time of Redis: %w", err)
+	}
+	return time.UnixMilli(ms), nil
+}
