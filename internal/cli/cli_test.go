@@ -150,8 +150,8 @@ func TestNumbersAreWrittenForPeople(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{
-		0: "0 s", 45 * time.Second: "45 s", 59*time.Second + 999*time.Millisecond: "60 s", time.Minute: "1 min", 90 * time.Second: "2 min",
-		59*time.Minute + 40*time.Second: "1 h", 16*time.Hour + 11*time.Minute: "16 h 11 min", 3 * time.Hour: "3 h",
+		0: "0 s", 45 * time.Second: "45 s", 59*time.Second + 999*time.Millisecond: "1 min", time.Minute: "1 min", 90 * time.Second: "2 min",
+		59*time.Minute + 40*time.Second: "1 h", 16*time.Hour + 10*time.Minute + 29*time.Second: "16 h 11 min", 3 * time.Hour: "3 h",
 		48 * time.Hour: "2 d", 34*24*time.Hour + 17*time.Hour: "34 d 17 h",
 	} {
 		if got := Span(d); got != want {
@@ -159,11 +159,41 @@ func TestNumbersAreWrittenForPeople(t *testing.T) {
 		}
 	}
 	at := time.Date(2026, 11, 24, 2, 10, 59, 0, time.FixedZone("", 3600))
-	if Minute(at) != "2026-11-24T01:10Z" || Time(at) != "2026-11-24T01:10:59Z" || Time(time.Time{}) != "" {
+	if Minute(at) != "2026-11-24T01:11Z" || Minute(at.Add(-59*time.Second)) != "2026-11-24T01:10Z" || Time(at) != "2026-11-24T01:10:59Z" || Time(time.Time{}) != "" {
 		t.Error(Minute(at), Time(at))
 	}
-	if Rate(120.0/7) != "17.1/s" || Number(30) != "30" || Number(0.8) != "0.8" {
+	if Rate(120.0/7) != "17.1/s" || Number(30) != "30" || Number(0.8) != "0.8" || Number(1+0.35) != "1.35" {
 		t.Error(Rate(120.0/7), Number(30))
+	}
+}
+
+func TestTheNumberToConfirmMayBeCopiedFromThePlan(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]int64{"998211": 998211, "998,211": 998211, "998_211": 998211, "0": 0} {
+		var n Confirmation
+		if err := n.Set(in); err != nil || n.N != want || !n.Given {
+			t.Errorf("%s: %+v, %v", in, n, err)
+		}
+	}
+	for _, in := range []string{"", "all", "-1", "1.5", "99999999999999999999"} {
+		if err := new(Confirmation).Set(in); err == nil {
+			t.Errorf("%q was taken", in)
+		}
+	}
+}
+
+func TestAReaderThatBlocksEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	never, _ := io.Pipe()
+	r := Interruptible(ctx, never)
+	cancel()
+	if _, err := io.ReadAll(r); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	got, err := io.ReadAll(Interruptible(t.Context(), strings.NewReader("all of it")))
+	if string(got) != "all of it" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

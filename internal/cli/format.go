@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 )
@@ -22,15 +23,18 @@ func Count[T int | int64](n T) string {
 // Rate writes calls a second with one decimal.
 func Rate(perSecond float64) string { return fmt.Sprintf("%.1f/s", perSecond) }
 
-// Number writes a number as short as it is: 30, 0.8.
-func Number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+// Number writes a number as short as it is, with four decimals at most: 30, 0.8.
+func Number(x float64) string {
+	return strconv.FormatFloat(math.Round(x*1e4)/1e4, 'f', -1, 64)
+}
 
-// Span writes a duration in its two largest units: 34 d 17 h, 16 h 11 min.
+// Span writes a duration in its two largest units: 34 d 17 h, 16 h 11 min. It
+// rounds up, so that what is promised to take it has ended by then.
 func Span(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%d s", int64(d.Round(time.Second)/time.Second))
+	if seconds := up(d, time.Second); seconds < 60 {
+		return fmt.Sprintf("%d s", seconds)
 	}
-	minutes := int64(d.Round(time.Minute) / time.Minute)
+	minutes := up(d, time.Minute)
 	hours := minutes / 60
 	switch {
 	case minutes < 60:
@@ -45,8 +49,12 @@ func Span(d time.Duration) string {
 	return fmt.Sprintf("%d d %d h", hours/24, hours%24)
 }
 
-// Minute writes an instant to the minute, for estimates.
-func Minute(t time.Time) string { return t.UTC().Format("2006-01-02T15:04Z") }
+func up(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
+
+// Minute writes an instant to the minute, rounded up, for estimates.
+func Minute(t time.Time) string {
+	return t.UTC().Add(time.Minute - 1).Truncate(time.Minute).Format("2006-01-02T15:04Z")
+}
 
 // Time writes an instant to the second, or "" for none.
 func Time(t time.Time) string {
