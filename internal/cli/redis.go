@@ -130,7 +130,7 @@ func explainNetwork(r config.Redis, err error) error {
 		return unreachable(r, "this user may not open the socket", err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return unreachable(r, "it takes too long", err)
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return unreachable(r, "it hung up; one that wants TLS is written rediss", err)
 	case errors.As(err, &op):
 		return unreachable(r, op.Err.Error(), err)

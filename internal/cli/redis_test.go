@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -94,7 +96,9 @@ func TestTheWrongFormSaysTheRightOne(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	single := redistest.Real(t)
 	cannotOpen(t, single.URL()+"?db=99", CodeUsage, "does not have that database")
-	tls := httptest.NewTLSServer(nil)
+	tls := httptest.NewUnstartedServer(nil)
+	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
+	tls.StartTLS()
 	t.Cleanup(tls.Close)
 	cannotOpen(t, "rediss://"+tls.Listener.Addr().String(), CodeUsage, "a certificate that is not trusted")
 	web := httptest.NewServer(nil)
