@@ -59,9 +59,17 @@ func (s *scanner) quoted(data []byte, whole bool) (size int, fault fault) {
 		case data[i] == s.delimiter:
 			i++
 		default:
-			return i + bytes.IndexByte(data[i:], '\n') + 1, ""
+			return lineEnd(data, i), ""
 		}
 	}
+}
+
+// lineEnd is the offset behind the line's end that begins at i, CR or LF.
+func lineEnd(data []byte, i int) int {
+	if data[i] == '\r' {
+		i++
+	}
+	return min(i+1, len(data))
 }
 
 // field reads one field and returns the offset of what ends it: a delimiter, a
