@@ -71,7 +71,7 @@ func serve(ctx context.Context, f flags, stderr io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("--addr: %w; 127.0.0.1:0 takes a free port", err)
 	}
-	fmt.Fprintf(stderr, "listening on http://%s: Cognito's twin, client %s; no real user is contacted\n",
+	fmt.Fprintf(stderr, "listening on http://%s as the twin of Cognito, client %s; no real user is contacted\n",
 		ln.Addr(), strings.Join(o.ClientIDs, ", "))
 	return cognitosim.New(o).Serve(ctx, ln)
 }
