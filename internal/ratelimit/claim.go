@@ -9,8 +9,12 @@ import (
 
 // Run keeps the bucket's numbers this worker's, until ctx ends. While workers
 // with others hold it, it says so in the log, and takes over when their lease
-// has ended. It returns nil, or ErrAnswer.
+// has ended. It returns nil then; before, only for
+// what waiting does not mend: an unusable quota, ErrAnswer.
 func (b *Bucket) Run(ctx context.Context) error {
+	if err := b.quota.Validate(); err != nil {
+		return err
+	}
 	for {
 		next := renewEvery
 		err := b.claim(ctx)
@@ -53,9 +57,6 @@ func (b *Bucket) Standby() error {
 
 // claim renews the lease. Its error is a *DiffersError when others hold it.
 func (b *Bucket) claim(ctx context.Context) error {
-	if err := b.quota.Validate(); err != nil {
-		return err
-	}
 	v, err := b.run(ctx, b.scripts.claim, 4, b.quota.numbers(), b.opts.Worker,
 		exact(b.quota.Rate()), strconv.Itoa(b.quota.Burst), strconv.Itoa(b.quota.Daily), lease.Microseconds())
 	if err != nil {
