@@ -98,16 +98,25 @@ func (c *Client) Close() { c.conns.close() }
 func (c *Client) ForgotPassword(ctx context.Context, req reset.Request, notAfter time.Time) (reset.Medium, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.hour.Deadline())
 	defer cancel()
-	secret := c.secrets.preferred()
 	call := c.newCall(ctx, req, notAfter)
 	defer call.gate.end()
-	out, err := c.sdk.ForgotPassword(call.gate.ctx, c.input(req, secret), func(o *cip.Options) { o.HTTPClient = call })
-	failure := call.failure(err)
-	if failure == nil {
+	m, failure := c.make(call)
+	if failure != nil { // a nil *reset.Error is no nil error
+		return m, failure
+	}
+	return m, nil
+}
+
+// make hands a call to the SDK, and reads what became of it.
+func (c *Client) make(l *call) (reset.Medium, *reset.Error) {
+	secret := c.secrets.preferred()
+	out, err := c.sdk.ForgotPassword(l.gate.ctx, c.input(l.req, secret), func(o *cip.Options) { o.HTTPClient = l })
+	failure := l.failure(err)
+	switch {
+	case failure == nil:
 		c.secrets.worked()
 		return medium(out), nil
-	}
-	if failure.Cause == reset.NotAuthorizedSecretHash && c.secrets.failed(secret) {
+	case failure.Cause == reset.NotAuthorizedSecretHash && c.secrets.failed(secret):
 		// The other secret of a rotation is tried next, with a token of its
 		// own; this request had no effect.
 		failure.Outcome = reset.NotSent

@@ -2,7 +2,7 @@ package cognito
 
 import (
 	"bufio"
-	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -88,6 +88,14 @@ func eventually(t testing.TB, what string, ok func() bool) {
 type peer struct {
 	net.Listener
 	accepted atomic.Int64
+	handlers sync.WaitGroup
+}
+
+// drain waits until every connection was handled to its end. The clients have
+// hung up before.
+func (p *peer) drain() {
+	p.Close()
+	p.handlers.Wait()
 }
 
 func (p *peer) url() string { return "http://" + p.Addr().String() }
@@ -100,9 +108,8 @@ func listen(t testing.TB, handle func(net.Conn)) *peer {
 		t.Fatal(err)
 	}
 	p := &peer{Listener: l}
-	var all sync.WaitGroup
 	var open sync.Map
-	all.Go(func() {
+	p.handlers.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
@@ -110,7 +117,7 @@ func listen(t testing.TB, handle func(net.Conn)) *peer {
 			}
 			p.accepted.Add(1)
 			open.Store(c, nil)
-			all.Go(func() {
+			p.handlers.Go(func() {
 				defer c.Close()
 				handle(c)
 			})
@@ -119,7 +126,7 @@ func listen(t testing.TB, handle func(net.Conn)) *peer {
 	t.Cleanup(func() {
 		l.Close()
 		open.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
-		all.Wait()
+		p.handlers.Wait()
 	})
 	return p
 }
@@ -152,7 +159,8 @@ func answerAll(c net.Conn) {
 	}
 }
 
-// https starts a TLS server, and returns a client that trusts it.
+// https starts a TLS server that would rather speak HTTP/2, and a client that
+// trusts it.
 func https(t testing.TB, h http.Handler) (*Client, *httptest.Server) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)
@@ -160,13 +168,12 @@ func https(t testing.TB, h http.Handler) (*Client, *httptest.Server) {
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	c := client(t, srv.URL)
-	trust(c, srv.TLS)
+	trust(c, srv)
 	return c, srv
 }
 
-func trust(c *Client, server *tls.Config) {
-	c.conns.dialler.tls.InsecureSkipVerify = server == nil
-	if server != nil {
-		c.conns.dialler.tls.RootCAs = certPool(server)
-	}
+func trust(c *Client, srv *httptest.Server) {
+	pool := x509.NewCertPool()
+	pool.AddCert(srv.Certificate())
+	c.conns.dialler.tls.RootCAs = pool
 }

@@ -2,8 +2,6 @@ package cognito
 
 import (
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net/http"
 	"os"
@@ -22,14 +20,6 @@ import (
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
-
-func certPool(server *tls.Config) *x509.CertPool {
-	pool := x509.NewCertPool()
-	if cert, err := x509.ParseCertificate(server.Certificates[0].Certificate[0]); err == nil {
-		pool.AddCert(cert)
-	}
-	return pool
-}
 
 // given answers the SDK with one response, without a server.
 type given struct{ resp *http.Response }
