@@ -83,11 +83,9 @@ func TestTokenEndsBetweenCallAndWrite(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	notAfter := time.Now().Add(50 * time.Millisecond)
-	call := c.newCall(ctx, user("alice"), notAfter)
+	call := c.newCall(ctx, user("alice"), soon())
 	defer call.gate.end()
-	call.gate.timer.Stop()
-	eventually(t, "the token's end", func() bool { return time.Now().After(notAfter) })
+	call.gate.notAfter = time.Now().Add(-time.Nanosecond)
 	_, e := c.make(call)
 	wantFailure(t, e, reset.NotSent, reset.NotSentCause)
 	if !call.asked {
@@ -112,7 +110,7 @@ func TestNoConnectionWithinTheTokenIsNotSent(t *testing.T) {
 	if !errors.Is(e, ErrNoConnection) {
 		t.Errorf("%v, want ErrNoConnection", e.Err)
 	}
-	if d := time.Since(begun); d > 2*time.Second {
+	if d := time.Since(begun); d > 8*time.Second {
 		t.Errorf("after %v", d)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

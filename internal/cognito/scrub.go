@@ -23,7 +23,8 @@ const (
 )
 
 var (
-	emails = regexp.MustCompile(`[^\s"'<>(),;:\[\]]+@[^\s"'<>(),;:\[\]]+`)
+	// emails may have lost their first half to a user name already.
+	emails = regexp.MustCompile(`(?:\[personal\]|[^\s"'<>(),;:\[\]])+@[^\s"'<>(),;:\[\]]+`)
 	// phones are seven digits or more, however they are grouped; a client id's
 	// digits stand between letters.
 	phones = regexp.MustCompile(`\+?\b\d(?:[ ()./-]*\d){6,}\b`)

@@ -127,13 +127,15 @@ func TestSilenceIsATimeout(t *testing.T) {
 	for name, part := range map[string]string{
 		"nothing": "", "half a head": "HTTP/1.1 200 OK\r\nContent-Le", "half a body": okWire[:len(okWire)-1],
 	} {
+		// The caller's time ends once the server has the request.
+		ctx, cancel := context.WithCancel(t.Context())
 		srv := listen(t, func(c net.Conn) {
 			if _, ok := readRequest(bufio.NewReader(c)); ok {
 				io.WriteString(c, part)
+				cancel()
 				io.Copy(io.Discard, c)
 			}
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		_, err := client(t, srv.url()).ForgotPassword(ctx, user("alice"), soon())
 		cancel()
 		t.Log(name)
@@ -168,7 +170,7 @@ func TestPoolsOwnDeadlineHolds(t *testing.T) {
 	begun := time.Now()
 	_, err := c.ForgotPassword(context.Background(), user("alice"), soon())
 	wantFailure(t, failureOf(t, err), reset.Unanswered, reset.Timeout)
-	if d := time.Since(begun); d < reset.MinHour.Deadline() || d > 5*time.Second {
+	if d := time.Since(begun); d < reset.MinHour.Deadline() || d > 30*time.Second {
 		t.Errorf("ended after %v", d)
 	}
 }
@@ -198,9 +200,12 @@ func TestUnsentIsNeverSeenBySomeone(t *testing.T) {
 	var all sync.WaitGroup
 	for w := range 8 {
 		all.Go(func() {
-			for i := range 100 {
+			for i := range 50 {
 				name := fmt.Sprintf("user-%d-%d", w, i)
-				notAfter := time.Now().Add(time.Duration(rand.IntN(2_000_000)))
+				notAfter := soon()
+				if i%2 == 0 { // too short for some
+					notAfter = time.Now().Add(time.Duration(rand.IntN(2_000_000)))
+				}
 				_, err := c.ForgotPassword(t.Context(), user(name), notAfter)
 				o, _ := reset.OutcomeOf(err)
 				told.Store(name, o)
