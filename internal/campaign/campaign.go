@@ -49,8 +49,10 @@ type Campaign struct {
 	Deleting bool
 	// File and By say what was loaded, and who loaded it.
 	File, By string
-	// Started over the pool's halt: see [Store.Halt].
-	poolHalted bool
+	// PoolHalted: it is the pool that is halted; see [Store.Halt].
+	PoolHalted bool
+
+	digest, expired string
 }
 
 // Counts are the rows of a campaign by their state.
@@ -108,10 +110,10 @@ func parseCampaign(pool, id string, hash map[string]string) (Campaign, error) {
 		Counts: f.counts(), Causes: map[State]map[reset.Cause]int64{}, Samples: map[reset.Cause]string{},
 		Created: f.time("created_at"), Started: f.time("started_at"), Ended: f.time("ended_at"),
 		Standing: hash["standing"] != "", Expired: hash["expired"] != "", Deleting: hash["deleting"] != "",
-		File: hash["file"], By: hash["by"],
+		File: hash["file"], By: hash["by"], digest: hash["digest"], expired: hash["expired"],
 	}
 	if c.Standing {
-		c.Day = time.Unix(f.int("day")*secondsOfDay, 0).UTC()
+		c.Day = time.Unix(f.int("standing"), 0).UTC().AddDate(0, 0, -1)
 	}
 	c.Plan = Plan{State: c.State, Rows: f.int("rows"), Rejected: f.int("rejected"), Duplicates: f.int("duplicates"), Users: c.Total}
 	for _, name := range slices.Sorted(maps.Keys(hash)) {
@@ -237,7 +239,7 @@ func (c Campaign) under(halt map[string]string) Campaign {
 	if len(halt) == 0 || c.State != Running {
 		return c
 	}
-	c.State, c.poolHalted = Halted, true
+	c.State, c.PoolHalted = Halted, true
 	c.Reason, c.Next = halt["reason"], halt["next"]
 	return c
 }

@@ -48,6 +48,7 @@ type Store struct {
 	scripts scripts
 	// doubts is how far the removal of old doubts has come; see LookAtCalls.
 	doubts atomic.Uint64
+	parts  lifecycle
 }
 
 // Open makes sure that the pool's secret exists, and finds out what the server

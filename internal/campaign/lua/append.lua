@@ -1,0 +1,40 @@
+-- append.lua: one more row of the day's standing campaign, once for an event.
+-- KEYS  1 the campaign's hash  2 its open chunks  3 the roster's chunk, a hash
+--       of single rows  4 event  5 campaigns
+-- ARGV  1 campaign  2 generation, if it is made now  3 its day, counted from
+--       1970  4 the chunk's number  5 the row  6 the command's own token
+--       7 how long the event is remembered (ms)
+-- answer {what, campaign, generation, n}. What: added (n: row)  known (the
+--       event's row)  day (n: it is another day)  chunk (n: it goes into
+--       another chunk)  closed
+-- Atomic because row, total and event must not be seen apart, and because only
+-- Redis's clock says which day it is. A repeated command finds its own token.
+local DAY = 86400
+local known = redis.call('GET', KEYS[4])
+if known then
+  local id, generation, row, token = string.match(known, '^(%S+) (%S+) (%d+) (%S+)$')
+  return {token == ARGV[6] and 'added' or 'known', id, generation, tonumber(row)}
+end
+local today, wanted = math.floor(NOW / DAY), tonumber(ARGV[3])
+if today ~= wanted then return {'day', '', '', today} end
+local c = redis.call('HMGET', KEYS[1], 'state', 'total', 'generation')
+local state, row, generation = c[1], tonumber(c[2]) or 0, c[3] or ARGV[2]
+local chunk = math.floor(row / CHUNK_ROWS)
+if chunk ~= tonumber(ARGV[4]) then return {'chunk', '', '', chunk} end
+if state == 'cancelled' or state == 'loading' then return {'closed', ARGV[1], '', 0} end
+
+redis.call('HSET', KEYS[3], int(row), ARGV[5])
+if not state then
+  redis.call('HSET', KEYS[1], 'generation', generation, 'standing', int((today + 1) * DAY),
+    'priority', 'urgent', 'on_doubt', 'resend', 'on_live', 'skip', 'guard', '0',
+    'created_at', int(NOW_MS), 'started_at', int(NOW_MS), 'cursor', '0')
+  for _, name in pairs(NAMES) do redis.call('HSET', KEYS[1], name, '0') end
+  redis.call('ZADD', KEYS[5], 'NX', int(NOW_MS), ARGV[1])
+end
+-- Done while its day lasts is what a clock that was set back leaves behind.
+if not state or state == 'done' then redis.call('HSET', KEYS[1], 'state', 'running') end
+redis.call('HINCRBY', KEYS[1], 'total', 1)
+redis.call('HINCRBY', KEYS[1], 'planned', 1)
+redis.call('SETBIT', KEYS[2], int(chunk), 1)
+redis.call('SET', KEYS[4], table.concat({ARGV[1], generation, int(row), ARGV[6]}, ' '), 'PX', ARGV[7])
+return {'added', ARGV[1], generation, row}

@@ -1,0 +1,85 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rekeyhq/rekey/internal/roster"
+)
+
+// Replay lets dead letters stand in line again: rows that are dead, and doubts
+// that were parked. The number to confirm is how many of them the filter
+// chooses. A done campaign runs again; a paused or halted one stays so. It
+// returns how many rows were moved: fewer than confirmed if somebody else moved
+// some meanwhile.
+//
+// It goes chunk by chunk. One that was interrupted is taken up by another
+// replay, with the number of those that are left.
+func (s *Store) Replay(ctx context.Context, id string, f Filter, confirm int64) (moved int64, err error) {
+	if f.deadLetters() == "" {
+		return 0, errors.New("replay moves rows that are dead or in_doubt; rows in other states need none")
+	}
+	r, err := s.answer(ctx, 5, "replay_count", []string{s.keys.campaign(id)}, confirm, f.deadLetters(), f.causes())
+	if err != nil {
+		return 0, fmt.Errorf("replay %s: %w", id, err)
+	}
+	what, state, n, generation, now := r.text(0), Status(r.text(1)), r.int(2), r.text(3), r.int(4)
+	switch {
+	case r.err != nil:
+		return 0, r.err
+	case what != "go":
+		return 0, s.refusal(command{verb: "replay", id: id, confirm: confirm, of: "dead letters"}, what, state, n)
+	}
+	c, err := s.Campaign(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if c.Generation != generation {
+		return 0, ErrUnknown{ID: id, Pool: s.pool.Name}
+	}
+	return s.replay(ctx, c, replaying{Filter: f, budget: confirm, at: now})
+}
+
+// replaying is a replay that was confirmed: of so many rows, at a time.
+type replaying struct {
+	Filter
+	budget, at int64
+}
+
+func (s *Store) replay(ctx context.Context, c Campaign, r replaying) (moved int64, err error) {
+	for chunk, err := range s.ledgers(ctx, c, r.Filter.Has) {
+		if err != nil {
+			return moved, err
+		}
+		if moved == r.budget {
+			break
+		}
+		keys := append(s.keys.chunk(c.ID, chunk.number), s.keys.walk())
+		n, err := s.run(ctx, "replay", keys, c.ID, c.Generation, chunk.number*roster.ChunkRows,
+			r.budget-moved, r.at, r.deadLetters(), r.causes()).Int64()
+		switch {
+		case err != nil:
+			return moved, fmt.Errorf("replay %s, rows from %d on: %w", c.ID, chunk.number*roster.ChunkRows, err)
+		case n < 0:
+			return moved, fmt.Errorf("replay %s: after %d rows its state no longer allowed it", c.ID, moved)
+		}
+		moved += n
+	}
+	return moved, nil
+}
+
+// walk counts the reasons to walk at once over the chunks behind the cursors.
+func (k keys) walk() string { return k.prefix + "walk" }
+
+// Walks counts resumes and replays of the pool. The feeder compares it with the
+// number that it saw before: another one asks for a walk at once.
+func (s *Store) Walks(ctx context.Context) (int64, error) {
+	n, err := s.rdb.Get(ctx, s.keys.walk()).Int64()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, fmt.Errorf("walks of pool %s: %w", s.pool.Name, err)
+	}
+	return n, nil
+}

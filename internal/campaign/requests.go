@@ -1,0 +1,187 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
+)
+
+// lifecycle is the part of a store that belongs to the life of campaigns.
+type lifecycle struct {
+	cache  chunkCache
+	intake intakeHint
+}
+
+var errMissing = errors.New("it is missing")
+
+// damaged says which rows cannot be read because a chunk cannot be.
+func (s *Store) damaged(ref reset.Ref, key string, err error) error {
+	first := chunkOf(ref.Row) * roster.ChunkRows
+	return ErrDamaged{Key: key, Campaign: ref.Campaign, First: first, Last: first + roster.ChunkRows - 1, Err: err}
+}
+
+// Request returns a row's request. A campaign is fed in the order of its rows,
+// so the last few chunks are kept unpacked. The error is [ErrDamaged] when the
+// chunk cannot be read, [ErrExpired] when the roster was deleted after its
+// retention, and [ErrUnknown] when the campaign was deleted.
+func (s *Store) Request(ctx context.Context, ref reset.Ref) (roster.Row, error) {
+	if isIntake(ref.Campaign) {
+		return s.single(ctx, ref)
+	}
+	chunk := chunkOf(ref.Row)
+	rows, err := s.parts.cache.get(ctx, chunkKey{ref.Campaign, ref.Generation, chunk}, func(ctx context.Context) ([]roster.Row, error) {
+		packed, err := s.fetch(ctx, ref, func(p redis.Pipeliner) *redis.StringCmd {
+			return p.Get(ctx, s.keys.roster(ref.Campaign, chunk))
+		})
+		if err != nil {
+			return nil, err
+		}
+		rows, err := roster.Unpack(packed)
+		if err != nil {
+			return nil, s.damaged(ref, s.keys.roster(ref.Campaign, chunk), err)
+		}
+		return rows, nil
+	})
+	if err != nil {
+		return roster.Row{}, err
+	}
+	slot := ref.Row % roster.ChunkRows
+	if slot >= int64(len(rows)) {
+		return roster.Row{}, s.damaged(ref, s.keys.roster(ref.Campaign, chunk), fmt.Errorf("it has %d rows, and %s is not among them", len(rows), ref))
+	}
+	return rows[slot], nil
+}
+
+// single reads a row of a standing campaign.
+func (s *Store) single(ctx context.Context, ref reset.Ref) (roster.Row, error) {
+	key := s.keys.roster(ref.Campaign, chunkOf(ref.Row))
+	field := strconv.FormatInt(ref.Row, 10)
+	packed, err := s.fetch(ctx, ref, func(p redis.Pipeliner) *redis.StringCmd { return p.HGet(ctx, key, field) })
+	if err != nil {
+		return roster.Row{}, err
+	}
+	row, err := roster.UnpackOne(packed)
+	if err != nil {
+		return roster.Row{}, s.damagedRow(ref, err)
+	}
+	return row, nil
+}
+
+// damagedRow is ErrDamaged for a single row: of a standing campaign only one is lost.
+func (s *Store) damagedRow(ref reset.Ref, err error) error {
+	key := s.keys.roster(ref.Campaign, chunkOf(ref.Row))
+	return ErrDamaged{Key: key, Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
+}
+
+// fetch reads a piece of the roster and says why it is not there. The campaign
+// is looked at after the piece: if it has the row's generation then, the piece
+// is of that generation too.
+func (s *Store) fetch(ctx context.Context, ref reset.Ref, get func(redis.Pipeliner) *redis.StringCmd) ([]byte, error) {
+	var piece *redis.StringCmd
+	var about *redis.SliceCmd
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		piece = get(p)
+		about = p.HMGet(ctx, s.keys.campaign(ref.Campaign), "generation", "expired")
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("request of %s: %w", ref, err)
+	}
+	generation, expired := about.Val()[0], about.Val()[1]
+	switch {
+	case generation != ref.Generation:
+		return nil, ErrUnknown{ID: ref.Campaign, Pool: s.pool.Name}
+	case expired != nil:
+		return nil, ErrExpired{ID: ref.Campaign}
+	case piece.Err() != nil:
+		return nil, s.damaged(ref, s.keys.roster(ref.Campaign, chunkOf(ref.Row)), errMissing)
+	}
+	return piece.Bytes()
+}
+
+// names reads what the roster says of chunks, in one pipeline. What cannot be
+// read is the chunk's own error; an expired roster has no names and no error.
+func (s *Store) names(ctx context.Context, c Campaign, chunks []chunkRows) error {
+	if c.Expired || len(chunks) == 0 {
+		return nil
+	}
+	if c.Standing {
+		return s.singleNames(ctx, c, chunks)
+	}
+	pieces := make([]*redis.StringCmd, len(chunks))
+	var expired *redis.BoolCmd
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, ch := range chunks {
+			pieces[i] = p.Get(ctx, s.keys.roster(c.ID, ch.number))
+		}
+		expired = p.HExists(ctx, s.keys.campaign(c.ID), "expired")
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("roster of %s: %w", c.ID, err)
+	}
+	for i := range chunks {
+		if pieces[i].Err() != nil && expired.Val() {
+			continue // the retention ended while it was read
+		}
+		s.unpackNames(c, &chunks[i], pieces[i])
+	}
+	return nil
+}
+
+func (s *Store) unpackNames(c Campaign, ch *chunkRows, piece *redis.StringCmd) {
+	packed, err := piece.Bytes()
+	if err != nil {
+		err = errMissing
+	}
+	var rows []roster.Row
+	if err == nil {
+		rows, err = roster.Unpack(packed)
+	}
+	if err == nil && len(rows) != len(ch.records) {
+		err = fmt.Errorf("it has %d rows and not %d", len(rows), len(ch.records))
+	}
+	if err != nil {
+		ch.err = s.damaged(c.Ref(ch.number*roster.ChunkRows), s.keys.roster(c.ID, ch.number), err)
+		return
+	}
+	ch.names = func(slot int) (roster.Row, error) { return rows[slot], nil }
+}
+
+// singleNames is names for a standing campaign, whose chunks are hashes.
+func (s *Store) singleNames(ctx context.Context, c Campaign, chunks []chunkRows) error {
+	pieces := make([]*redis.MapStringStringCmd, len(chunks))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, ch := range chunks {
+			pieces[i] = p.HGetAll(ctx, s.keys.roster(c.ID, ch.number))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("roster of %s: %w", c.ID, err)
+	}
+	for i := range chunks {
+		rows, first := pieces[i].Val(), chunks[i].number*roster.ChunkRows
+		chunks[i].names = func(slot int) (roster.Row, error) {
+			packed, ok := rows[strconv.FormatInt(first+int64(slot), 10)]
+			if !ok {
+				return roster.Row{}, s.damagedRow(c.Ref(first+int64(slot)), errMissing)
+			}
+			row, err := roster.UnpackOne([]byte(packed))
+			if err != nil {
+				return roster.Row{}, s.damagedRow(c.Ref(first+int64(slot)), err)
+			}
+			return row, nil
+		}
+	}
+	return nil
+}
+
+func isIntake(id string) bool { return strings.HasPrefix(id, intakePrefix) }

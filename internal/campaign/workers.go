@@ -1,0 +1,57 @@
+package campaign
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Worker is a process that serves the pool.
+type Worker struct {
+	Name string
+	// Info is what it says of itself, without personal data.
+	Info string
+	Seen time.Time
+}
+
+// PresentFor is how long a worker counts as present after it said so.
+const PresentFor = 30 * time.Second
+
+// Presence says that a worker serves the pool; it does so every few seconds.
+func (s *Store) Presence(ctx context.Context, worker, info string) error {
+	_, err := s.present(ctx, worker, info)
+	return err
+}
+
+// Leave says that a worker has stopped serving the pool.
+func (s *Store) Leave(ctx context.Context, worker string) error {
+	if err := s.rdb.HDel(ctx, s.keys.workers(), worker).Err(); err != nil {
+		return fmt.Errorf("workers of pool %s: %w", s.pool.Name, err)
+	}
+	return nil
+}
+
+// Workers returns the workers that serve the pool, by their names.
+func (s *Store) Workers(ctx context.Context) ([]Worker, error) { return s.present(ctx, "", "") }
+
+func (s *Store) present(ctx context.Context, worker, info string) ([]Worker, error) {
+	v, err := s.run(ctx, "presence", []string{s.keys.workers()}, worker, info, PresentFor.Milliseconds()).Slice()
+	if err != nil {
+		return nil, fmt.Errorf("workers of pool %s: %w", s.pool.Name, err)
+	}
+	r := reply{script: "presence", values: v}
+	var all []Worker
+	for i := 0; i+1 < len(v); i += 2 {
+		at, text, _ := strings.Cut(r.text(i+1), " ")
+		ms, err := strconv.ParseInt(at, 10, 64)
+		if err != nil {
+			return nil, errAnswer("presence", at)
+		}
+		all = append(all, Worker{Name: r.text(i), Info: text, Seen: time.UnixMilli(ms).UTC()})
+	}
+	slices.SortFunc(all, func(a, b Worker) int { return strings.Compare(a.Name, b.Name) })
+	return all, r.err
+}
