@@ -81,7 +81,7 @@ func (b *Bucket) hear(asked time.Time, q question, a answer, err error) {
 	case err == nil:
 		b.recovered()
 	case errors.As(err, &differs):
-		b.paused = now.Add(min(differs.Left, backoffMost) + time.Millisecond)
+		b.paused = now.Add(min(differs.Left, renewEvery) + time.Millisecond)
 	case errors.Is(err, ErrAnswer):
 		b.dismiss(err)
 	case errors.Is(err, context.Canceled): // everybody had left
@@ -98,7 +98,7 @@ func (b *Bucket) obey(asked, now time.Time, q question, a answer) error {
 	case "hold":
 		b.stop("", now.Add(lookAgain(left)))
 	case "budget":
-		b.paused = now.Add(min(left, time.Minute)) // only other numbers end it sooner
+		b.paused = now.Add(min(left, slot)) // nothing is expected to end it sooner
 	case "ahead":
 		b.paused = now.Add(left)
 	case "blocked", "other": // the pools are parked below; claimed: ask again

@@ -1,0 +1,350 @@
+package ratelimit
+
+import (
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// hundred is a quota whose curve takes some seconds.
+var hundred = Quota{Name: "acme/eu-west-1", Limit: 100, Share: 1, Burst: 2}
+
+func state(t *testing.T, b *Bucket) State {
+	t.Helper()
+	s, err := Peek(t.Context(), b.rdb, b.quota.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func about(a, b float64) bool { return math.Abs(a-b) < 1e-3*b }
+
+func TestOneCongestionIsOneCutHoweverManyReportIt(t *testing.T) {
+	t.Parallel()
+	bubble(t, hundred, func(t *testing.T, b *Bucket, rdb *redis.Client) {
+		var tokens []Token
+		for range 50 {
+			tokens = append(tokens, wait(t, b, "p"))
+		}
+		ctx := t.Context()
+		cuts := make(chan bool, 50)
+		var all sync.WaitGroup
+		for i, tok := range tokens {
+			w := New(rdb, hundred, Options{Worker: string(rune('a' + i%4))})
+			all.Go(func() {
+				cut, err := w.Throttled(ctx, tok)
+				if err != nil {
+					t.Error(err)
+				}
+				cuts <- cut
+			})
+		}
+		all.Wait()
+		close(cuts)
+		n := 0
+		for cut := range cuts {
+			if cut {
+				n++
+			}
+		}
+		if s := state(t, b); n != 1 || !about(s.Allowed, 70) || !s.Throttled || s.LimitedBy("p") != "throttled" {
+			t.Errorf("%d cuts, %+v", n, s)
+		}
+		time.Sleep(time.Millisecond)
+		again, err := b.Throttled(ctx, wait(t, b, "p")) // at the new rate: congested still
+		if s := state(t, b); err != nil || !again || s.Allowed > 50 {
+			t.Errorf("a throttle after the cut: %v, %v, allowed %v", again, err, s.Allowed)
+		}
+	})
+}
+
+// A token that was reserved before the cut went out at the old rate, though its
+// instant came after it.
+func TestATokenReservedBeforeTheCutSaysNothingNew(t *testing.T) {
+	t.Parallel()
+	bubble(t, ten, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		first := wait(t, b, "p")
+		got := make(chan Token)
+		go func() { got <- wait(t, b, "p") }()
+		synctest.Wait()
+		if cut, _ := b.Throttled(t.Context(), first); !cut {
+			t.Fatal("no cut")
+		}
+		if cut, _ := b.Throttled(t.Context(), <-got); cut {
+			t.Error("a second cut for one congestion")
+		}
+	})
+}
+
+func TestTheRateReturnsOnTheCubicCurve(t *testing.T) {
+	t.Parallel()
+	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		if _, err := b.Throttled(t.Context(), wait(t, b, "p")); err != nil {
+			t.Fatal(err)
+		}
+		k := math.Cbrt(100 * 0.3 / 0.4)
+		began := time.Now()
+		for _, s := range []float64{0, 0.5, 1, 2, 3, 4, 4.3, 6} {
+			time.Sleep(time.Until(began.Add(time.Duration(s * 1e9))))
+			want := min(100, 0.4*math.Pow(s-k, 3)+100)
+			if got := state(t, b); !about(got.Allowed, want) || got.Configured != 100 {
+				t.Errorf("%v s after the cut: %v, the curve says %v", s, got.Allowed, want)
+			}
+		}
+		if s := state(t, b); s.Throttled || s.Allowed != 100 {
+			t.Errorf("after the return: %+v", s)
+		}
+	})
+}
+
+func TestTokensFollowTheCurve(t *testing.T) {
+	t.Parallel()
+	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		if _, err := b.Throttled(t.Context(), wait(t, b, "p")); err != nil {
+			t.Fatal(err)
+		}
+		times := drain(t, b, "p", 6*time.Second, 30)
+		k, want, n := math.Cbrt(75), 0.0, 0
+		for s := 0.0; s < 1; s += 0.001 {
+			want += 0.001 * (0.4*math.Pow(s-k, 3) + 100)
+		}
+		for _, at := range times {
+			if at.Sub(times[0]) < time.Second {
+				n++
+			}
+		}
+		if math.Abs(float64(n)-want) > 2 {
+			t.Errorf("%d in the first second after the cut, the curve says %.1f", n, want)
+		}
+	})
+}
+
+func TestTheFloorIsHalfACallASecond(t *testing.T) {
+	t.Parallel()
+	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		wait(t, b, "p")
+		for range 50 {
+			tok := Token{taken: time.Now().Add(time.Hour)}
+			if _, err := b.Throttled(t.Context(), tok); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := state(t, b); s.Allowed != 0.5 {
+			t.Errorf("after fifty cuts: %v", s.Allowed)
+		}
+		began := time.Now()
+		wait(t, b, "p")
+		wait(t, b, "p")
+		if d := time.Since(began); d < time.Second || d > 3*time.Second {
+			t.Errorf("two tokens at the floor took %v", d)
+		}
+		time.Sleep(10 * time.Second)
+		if s := state(t, b); s.Allowed != 100 {
+			t.Errorf("ten seconds later: %v", s.Allowed)
+		}
+	})
+}
+
+func TestAfterABlockTheRateStartsAtATenth(t *testing.T) {
+	t.Parallel()
+	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		wait(t, b, "p")
+		if err := b.Block(t.Context(), "p", 15*time.Second, "the breaker opened"); err != nil {
+			t.Fatal(err)
+		}
+		s := state(t, b)
+		if s.AllowedTo("p") != 0 || s.AllowedTo("other") != 100 || !strings.HasSuffix(s.LimitedBy("p"), "Z (the breaker opened)") {
+			t.Errorf("while blocked: %+v, %s", s, s.LimitedBy("p"))
+		}
+		began := time.Now()
+		times := drain(t, b, "p", 30*time.Second, 20)
+		if d := times[0].Sub(began); d.Truncate(time.Millisecond) != 15*time.Second {
+			t.Errorf("the first token came after %v", d)
+		}
+		early := 0
+		for _, at := range times {
+			if at.Sub(times[0]) < 500*time.Millisecond {
+				early++
+			}
+		}
+		if early < 5 || early > 15 {
+			t.Errorf("%d in the first half second after the block", early)
+		}
+		if s := state(t, b); s.Allowed != 100 || s.Throttled || len(s.Blocks) != 0 {
+			t.Errorf("fifteen seconds after the block: %+v", s)
+		}
+	})
+}
+
+func TestAHoldStopsEveryPoolUntilItIsLifted(t *testing.T) {
+	t.Parallel()
+	bubble(t, hundred, func(t *testing.T, b *Bucket, rdb *redis.Client) {
+		wait(t, b, "p")
+		operator := New(rdb, hundred, Options{})
+		if err := operator.Block(t.Context(), "", 24*time.Hour, "maintenance until noon"); err != nil {
+			t.Fatal(err)
+		}
+		s := state(t, b)
+		if s.Allowed != 0 || len(s.Blocks) != 1 || s.Blocks[0].Why != "maintenance until noon" || s.Blocks[0].Pool != "" {
+			t.Errorf("while held: %+v", s)
+		}
+		if n := len(drain(t, b, "p", time.Hour, 3)) + len(drain(t, b, "other", time.Hour, 3)); n != 0 {
+			t.Errorf("%d tokens while held", n)
+		}
+		got := make(chan Token, 1)
+		go func() { got <- wait(t, b, "p") }()
+		time.Sleep(time.Minute)
+		lifted := time.Now()
+		if err := operator.Unblock(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		<-got
+		if d := time.Since(lifted); d > 10*time.Second {
+			t.Errorf("the other worker noticed after %v", d)
+		}
+		if s := state(t, b); s.Allowed > 11 || len(s.Blocks) != 0 {
+			t.Errorf("after the hold: %+v", s)
+		}
+	})
+}
+
+func TestOfAPoolsBlocksTheLastEndStandsAndOfHoldsTheLastWord(t *testing.T) {
+	t.Parallel()
+	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		wait(t, b, "p")
+		for _, pool := range []string{"", "p"} {
+			_ = b.Block(t.Context(), pool, time.Hour, "first")
+			_ = b.Block(t.Context(), pool, time.Minute, "second")
+		}
+		s := state(t, b)
+		hold, pool := s.Blocks[0], s.Blocks[1]
+		if hold.Why != "second" || !hold.Until.Equal(s.Now.Add(time.Minute)) {
+			t.Errorf("the hold: %+v", hold)
+		}
+		if pool.Why != "first" || !pool.Until.Equal(s.Now.Add(time.Hour)) || pool.Pool != "p" {
+			t.Errorf("the pool's: %+v", pool)
+		}
+	})
+}
+
+func TestABlockedPoolsOwnWorkerStopsAtOnceAndGoesOnAtOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, ten, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		wait(t, b, "p")
+		got := make(chan string, 1)
+		queue(t, b, got, "p-1", false) // holds a reservation
+		_ = b.Block(t.Context(), "p", time.Hour, "x")
+		time.Sleep(time.Minute)
+		if len(got) > 0 {
+			t.Error("the reservation was used in spite of the block")
+		}
+		if err := b.Unblock(t.Context(), "p"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(got) != 1 {
+			t.Error("the worker that lifted the block waits on")
+		}
+	})
+}
+
+func TestTheDaysBudgetIsSpentOnceInAnyTwentyFourHours(t *testing.T) {
+	t.Parallel()
+	q := Quota{Name: "q", Limit: 1, Share: 1, Burst: 1, Daily: 50}
+	bubble(t, q, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		times := drain(t, b, "p", 30*time.Second, 5) // some of it
+		time.Sleep(6 * time.Hour)
+		times = append(times, drain(t, b, "p", 30*time.Minute, 5)...) // the rest
+		if s := state(t, b); len(times) < 48 || s.Used != 50 || s.Allowed != 0 || !strings.HasPrefix(s.LimitedBy("p"), "budget until ") {
+			t.Fatalf("%d tokens, %+v", len(times), s)
+		}
+		times = append(times, drain(t, b, "p", 40*time.Hour, 5)...)
+		for i := 50; i < len(times); i++ {
+			if d := times[i].Sub(times[i-50]); d < 24*time.Hour {
+				t.Fatalf("token %d came %v after the one fifty before", i, d)
+			}
+		}
+		if n := len(times); n < 96 || n > 100 { // a drain's last reservation is nobody's
+			t.Errorf("%d tokens in 46 h, want 100", n)
+		}
+		if s := state(t, b); s.Used != 50 {
+			t.Errorf("used %d of the last 24 h", s.Used)
+		}
+	})
+}
+
+func TestAnIdleDayReturnsTheWholeBudget(t *testing.T) {
+	t.Parallel()
+	q := Quota{Name: "q", Limit: 10, Share: 1, Burst: 1, Daily: 5}
+	bubble(t, q, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		for range 5 {
+			wait(t, b, "p")
+		}
+		time.Sleep(40 * time.Hour)
+		if s := state(t, b); s.Used != 0 || s.Allowed != 10 {
+			t.Errorf("after an idle day: %+v", s)
+		}
+		began := time.Now()
+		for range 5 {
+			wait(t, b, "p")
+		}
+		if d := time.Since(began); d > time.Second {
+			t.Errorf("the next day's five took %v", d)
+		}
+	})
+}
+
+func TestTheMeasuredRateIsThatOfTheLastMinute(t *testing.T) {
+	t.Parallel()
+	bubble(t, ten, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		if s := state(t, b); s.Measured != 0 || s.Held || s.Configured != 0 {
+			t.Errorf("a bucket that nobody has claimed: %+v", s)
+		}
+		drain(t, b, "p", 5*time.Second, 5)
+		if s := state(t, b); math.Abs(s.Measured-10) > 2 || s.Limit != 10 || !s.Held || s.By != "w1" {
+			t.Errorf("after five seconds: %+v", s)
+		}
+		drain(t, b, "p", 65*time.Second, 5)
+		if s := state(t, b); math.Abs(s.Measured-10) > 0.2 {
+			t.Errorf("after a minute: %v", s.Measured)
+		}
+		time.Sleep(30 * time.Second)
+		if s := state(t, b); math.Abs(s.Measured-5) > 0.5 {
+			t.Errorf("half a minute later: %v", s.Measured)
+		}
+		time.Sleep(time.Minute)
+		if s := state(t, b); s.Measured != 0 || s.Held {
+			t.Errorf("a minute and a half later: %+v", s)
+		}
+	})
+}
+
+func TestWhoGivesUpMoreThanOneInTenSaysWhy(t *testing.T) {
+	t.Parallel()
+	for why, name := range map[GiveUpReason]string{ByRedis: "redis", ByConnection: "connection"} {
+		bubble(t, ten, func(t *testing.T, b *Bucket, _ *redis.Client) {
+			for i := range 40 {
+				tok := wait(t, b, "p")
+				if i%10 == 0 {
+					b.GiveUp(tok, why)
+				}
+			}
+			wait(t, b, "p")
+			if s := state(t, b); s.LimitedBy("p") != "quota q" || s.GaveUp[why] != 4 {
+				t.Errorf("one in ten: %s, %+v", s.LimitedBy("p"), s)
+			}
+			b.GiveUp(wait(t, b, "p"), why)
+			b.GiveUp(wait(t, b, "p"), why)
+			wait(t, b, "p")
+			if s := state(t, b); s.LimitedBy("p") != name {
+				t.Errorf("more than one in ten: %s, %+v", s.LimitedBy("p"), s)
+			}
+		})
+	}
+}
