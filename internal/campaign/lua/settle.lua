@@ -7,7 +7,7 @@
 --       13 a code's life (ms)  14 sample  15 the cause's word  16 next step, if
 --       this halts the pool
 -- Answer {what, record, halted, reason, next, done}. What: recorded; kept (a
---       parked row that this answer does not move); unknown (the token is not
+--       row that this late answer does not move); unknown (the token is not
 --       the row's, so nothing changed: somebody else's, or settled before);
 --       gone. Halted: pool campaign or ''.
 -- Atomic because the answer, the mark's end and the live key belong together.
@@ -20,7 +20,7 @@ local life, sample = tonumber(ARGV[13]), ARGV[14]
 local KEPT_FOR = 24 * 3600 * 1000 -- a late answer finds its doubt for so long
 -- The outcomes that break a row of Misconfigured, and count beside it.
 local BREAKS = {Accepted = true, Refused = true, Undeliverable = true, UserLimited = true}
--- The late answers that move a parked row.
+-- The late answers that move a row which is parked, or was and is replayed now.
 local UNPARKS = {Accepted = true, Refused = true, Undeliverable = true}
 
 local call, late = call_in(CALLS, row), false
@@ -46,8 +46,10 @@ if c[1] ~= ARGV[2] then return answer('gone', old) end
 -- An entry and another state cannot be. If they were, an error here would
 -- keep the worker from ever beginning anything again.
 if not late and old.state ~= CALLING then return answer('unknown', old) end
-if late and old.state ~= IN_DOUBT and old.state ~= PARKED then return answer('unknown', old) end
-if old.state == PARKED and not UNPARKS[outcome] then return answer('kept', old) end
+if late and old.state ~= IN_DOUBT then
+  local parked = old.state == PARKED or old.state == WAITING
+  if not parked or not UNPARKS[outcome] then return answer('kept', old) end
+end
 
 -- tally counts what the pool's calls bring, and says why the pool must halt.
 -- run holds the rows of the Misconfigured answers in a row, last the last fifty.

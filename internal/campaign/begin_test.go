@@ -1,0 +1,321 @@
+package campaign
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/reset"
+)
+
+func TestDeliveredTwiceIsCalledOnce(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 3)
+	first, second := l.mark(1), l.mark(1)
+	l.want(first, AnswerGo)
+	b := l.want(second, AnswerBusy)
+	if busy := l.pool.Hour.Busy(); b.Wait <= busy-10*time.Second || b.Wait > busy {
+		t.Errorf("busy for %v, want just under %v", b.Wait, busy)
+	}
+	l.settle(first, accepted())
+	l.want(l.mark(1), AnswerSettled)
+	l.recount()
+}
+
+func TestOfManyWorkersOneCalls(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 20)
+	var mu sync.Mutex
+	calls := map[int64]int{}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for row := range int64(20) {
+				b, err := l.Begin(t.Context(), l.mark(row))
+				if err != nil {
+					t.Error(err)
+				}
+				if b.Answer == AnswerGo {
+					mu.Lock()
+					calls[row]++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for row := range int64(20) {
+		if calls[row] != 1 {
+			t.Errorf("row %d was begun %d times, want once", row, calls[row])
+		}
+	}
+	l.recount()
+}
+
+func TestBeginRepeatedByTheRedisClientIsNoDoubt(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1)
+	m := l.mark(0)
+	l.want(m, AnswerGo)
+	m.NotAfter = time.UnixMilli(1) // repeated after its time: the mark stands all the same
+	b := l.want(m, AnswerGo)
+	if b.Before.Attempts != 0 || l.field("calling") != "1" {
+		t.Errorf("after the repeat: attempts %d, calling %s; want 0, 1", b.Before.Attempts, l.field("calling"))
+	}
+	l.settle(m, accepted())
+	l.want(m, AnswerSettled)
+	l.recount()
+}
+
+func TestABeginThatComesLateChangesNothing(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1)
+	m := l.mark(0)
+	m.NotAfter = time.Now().Add(-time.Second)
+	l.want(m, AnswerLate)
+	l.wantState(0, Planned, reset.NoCause)
+	if l.live(0) != "" {
+		t.Error("a live key was left behind")
+	}
+	l.recount()
+}
+
+func TestNothingBeginsWhileTheCampaignDoesNotRun(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 2)
+	inFlight := l.mark(0)
+	l.want(inFlight, AnswerGo)
+	for _, state := range []string{"loading", "draft", "paused", "halted", "done", "cancelled", ""} {
+		l.set("state", state)
+		l.want(l.mark(1), AnswerStopped)
+	}
+	l.wantState(1, Planned, reset.NoCause)
+	l.set("state", "paused")
+	l.want(inFlight, AnswerGo) // marked before the pause: this is its own repeat
+	if s := l.settle(inFlight, accepted()); !s.Recorded {
+		t.Error("a call in flight was not settled after the pause")
+	}
+	l.recount()
+}
+
+func TestNothingBeginsWhileThePoolIsHalted(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1)
+	l.rdb.HSet(t.Context(), l.keys.halt(), "reason", "r", "at", "1")
+	l.want(l.mark(0), AnswerStopped)
+	if err := l.ClearHalt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.want(l.mark(0), AnswerGo)
+}
+
+func TestAnotherGenerationIsGone(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1)
+	m := l.mark(0)
+	m.Ref.Generation = "older"
+	l.want(m, AnswerGone)
+	m.Ref.Campaign = "nosuch"
+	l.want(m, AnswerGone)
+	m = l.mark(1) // beyond the last row
+	l.want(m, AnswerGone)
+	l.recount()
+}
+
+func TestAnAnswerOfADeletedCampaignDoesNotReachItsSuccessor(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1)
+	m := l.mark(0)
+	l.want(m, AnswerGo)
+	l.rdb.Del(t.Context(), l.keys.campaign("c1"), l.keys.ledger("c1", 0))
+	l.camp = l.add("c1", 1, "generation", "g2")
+	l.camp.Generation = "g2"
+	if s := l.settle(m, accepted()); s.Recorded {
+		t.Error("the answer was recorded in a campaign that was made later")
+	}
+	l.wantState(0, Planned, reset.NoCause)
+	if n := l.rdb.HLen(t.Context(), l.keys.calls()).Val(); n != 0 {
+		t.Errorf("%d entries are left in calls, want none", n)
+	}
+	l.want(l.mark(0), AnswerHeld) // the older one's code is alive
+	l.recount()
+}
+
+func TestASecondCampaignWithTheSameUserWaits(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1)
+	l.call(0, accepted())
+	first := l.camp
+	l.camp = l.add("c2", 1)
+	m := l.mark(0)
+	m.Username = reset.Hide("USER0") // the pool takes it for the same user
+	b := l.want(m, AnswerHeld)
+	life := l.pool.Hour.CodeLife()
+	if b.Wait < life-10*time.Second || b.Wait > life+2*time.Second {
+		t.Errorf("held for %v, want about %v", b.Wait, life)
+	}
+	r := l.wantState(0, Waiting, reset.Live)
+	if !r.At.Equal(b.Until) || !l.inLater(0) {
+		t.Errorf("the record waits until %v, in later %v; want %v, true", r.At, l.inLater(0), b.Until)
+	}
+	l.want(l.mark(0), AnswerRest)
+	l.recount(first, l.camp)
+}
+
+func TestASecondCampaignThatSkipsEndsTheRow(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1)
+	l.call(0, accepted())
+	l.camp = l.add("c2", 1, "on_live", "skip")
+	l.want(l.mark(0), AnswerSkipped)
+	l.wantState(0, Skipped, reset.Live)
+	if got := l.field("state"); got != "done" {
+		t.Errorf("the campaign is %s after its last row, want done", got)
+	}
+	l.want(l.mark(0), AnswerSettled)
+	l.recount()
+}
+
+func TestARowIsNotSkippedForItsOwnCode(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 2, "on_live", "skip")
+	l.call(0, accepted())
+	replay(l, 0) // its own code is alive
+	l.want(l.mark(0), AnswerHeld)
+	l.wantState(0, Waiting, reset.Live)
+}
+
+// replay puts a row back as an operator's replay does.
+func replay(l *ledger, row int64) {
+	l.t.Helper()
+	r := Record{State: Waiting, At: time.Unix(1, 0)}
+	held := l.record(row)
+	l.rdb.SetRange(l.t.Context(), l.keys.ledger(l.camp.ID, chunkOf(row)), row%1024*recordBytes, string(r.Bytes()))
+	l.rdb.HIncrBy(l.t.Context(), l.keys.campaign(l.camp.ID), stateFields[held.State], -1)
+	l.rdb.HIncrBy(l.t.Context(), l.keys.campaign(l.camp.ID), "waiting", 1)
+}
+
+func TestCaseDistinguishesUsersWhereThePoolDoes(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 2)
+	l.pool.CaseSensitive = true
+	l.call(0, accepted())
+	m := l.mark(1)
+	m.Username = reset.Hide("USER0")
+	l.want(m, AnswerGo)
+}
+
+func TestADoubtStaysADoubtWhileItsCodeIsAlive(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 1)
+	m := l.mark(0)
+	l.want(m, AnswerGo)
+	l.settle(m, unanswered())
+	b := l.want(l.mark(0), AnswerRest)
+	// Another row of the user is called at the very end of the doubt.
+	l.pass(b.Wait + time.Second)
+	other := l.add("c2", 1)
+	o := Mark{Ref: reset.Ref{Campaign: other.ID, Generation: other.Generation}, Token: "t", Username: m.Username, NotAfter: m.NotAfter}
+	l.want(o, AnswerGo)
+	b = l.want(l.mark(0), AnswerHeld)
+	r := l.wantState(0, InDoubt, reset.Timeout)
+	if !r.At.Equal(b.Until) || r.Attempts != 1 {
+		t.Errorf("the doubt: at %v, attempts %d; want %v, 1", r.At, r.Attempts, b.Until)
+	}
+	l.recount(l.camp, other)
+}
+
+func TestAnOldMarkIsInDoubtAtTheNextBegin(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 2)
+	dead := l.mark(0)
+	l.want(dead, AnswerGo)
+	marked := l.now
+	l.pass(l.pool.Hour.Busy() - time.Millisecond)
+	l.want(l.mark(0), AnswerBusy)
+	l.pass(time.Millisecond)
+	b := l.want(l.mark(0), AnswerDoubt)
+	r := l.wantState(0, InDoubt, reset.Lost)
+	if want := marked.Add(l.pool.Hour.CodeLife()); !r.At.Equal(want) || !b.Until.Equal(want) || r.Attempts != 1 {
+		t.Errorf("doubt until %v (%v), attempts %d; want %v, 1", r.At, b.Until, r.Attempts, want)
+	}
+	if l.live(0) == "" {
+		t.Error("the live key is gone: the code may be alive")
+	}
+	l.recount()
+	l.want(l.mark(0), AnswerRest)
+	l.pass(l.pool.Hour.CodeLife())
+	l.want(l.mark(0), AnswerGo)
+	l.recount()
+}
+
+func TestADoubtIsParkedAtOnceWhereTheCampaignParks(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 2, "on_doubt", "park")
+	l.want(l.mark(0), AnswerGo)
+	l.pass(l.pool.Hour.Busy())
+	l.want(l.mark(0), AnswerParked)
+	l.wantState(0, Parked, reset.Lost)
+	l.call(1, unanswered())
+	l.wantState(1, Parked, reset.Timeout)
+	if got := l.field("state"); got != "done" {
+		t.Errorf("with every row parked the campaign is %s, want done", got)
+	}
+	l.recount()
+}
+
+func TestTheThirdDoubtIsParked(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 2)
+	for range 2 {
+		l.call(0, unanswered())
+		l.wantState(0, InDoubt, reset.Timeout)
+		l.pass(l.pool.Hour.CodeLife() + time.Second)
+	}
+	l.want(l.mark(0), AnswerGo)
+	l.pass(l.pool.Hour.Busy())
+	l.want(l.mark(0), AnswerParked)
+	if r := l.wantState(0, Parked, reset.Lost); r.Attempts != DoubtLimit {
+		t.Errorf("parked with %d attempts, want %d", r.Attempts, DoubtLimit)
+	}
+	l.recount()
+}
+
+func TestNoRowIsCalledBeforeItsTime(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 1)
+	l.pass(300 * time.Millisecond)
+	l.call(0, userLimited())
+	if r := l.record(0); !r.At.Equal(l.now.Add(time.Hour + 700*time.Millisecond)) {
+		t.Errorf("not before %v, want the full second after %v", r.At, l.now.Add(time.Hour))
+	}
+	l.pass(time.Hour)
+	b := l.want(l.mark(0), AnswerRest)
+	if b.Wait != 700*time.Millisecond {
+		t.Errorf("rests for %v, want 700ms", b.Wait)
+	}
+	l.pass(b.Wait)
+	l.want(l.mark(0), AnswerGo)
+}
+
+func TestAMarkNeedsAllItsParts(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1)
+	for _, spoil := range []func(*Mark){
+		func(m *Mark) { m.Token = "" },
+		func(m *Mark) { m.Token = "two words" },
+		func(m *Mark) { m.Username = reset.Personal{} },
+		func(m *Mark) { m.Ref.Campaign = "" },
+		func(m *Mark) { m.Ref.Generation = "" },
+		func(m *Mark) { m.Ref.Row = -1 },
+	} {
+		m := l.mark(0)
+		spoil(&m)
+		if _, err := l.Begin(t.Context(), m); err == nil {
+			t.Errorf("began with %+v", m)
+		}
+		if _, err := l.Settle(t.Context(), m, accepted()); err == nil {
+			t.Errorf("settled with %+v", m)
+		}
+	}
+}
