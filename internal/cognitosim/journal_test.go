@@ -21,12 +21,8 @@ import (
 
 // stormy makes calls through a pipe, some of which are hung up, and leaves
 // those that would never be answered after ten seconds.
-func stormy(t *testing.T, calls int) *cognitosim.Sim {
+func stormy(t *testing.T, calls int, faults []cognitosim.Fault) *cognitosim.Sim {
 	t.Helper()
-	faults, err := cognitosim.Preset("storm")
-	if err != nil {
-		t.Fatal(err)
-	}
 	sim, dial := simtest.Pipe(t, fast(cognitosim.Options{Faults: faults}))
 	tr := &http.Transport{DialContext: dial}
 	t.Cleanup(tr.CloseIdleConnections)

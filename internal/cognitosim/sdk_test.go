@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,13 +159,14 @@ func TestAnAcceptedCallReachesTheSDKWhole(t *testing.T) {
 func TestUnansweredCallsAreNotAnsweredAndNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		word string
-		sent bool
-		why  string
+		word  string
+		sent  bool
+		limit time.Duration
+		want  error
 	}{
-		{cognitosim.HangUpBefore, false, "nothing was done"},
-		{cognitosim.HangUpAfter, true, "all was done"},
-		{cognitosim.Timeout, true, "all was done"},
+		{cognitosim.HangUpBefore, false, time.Minute, syscall.ECONNRESET},
+		{cognitosim.HangUpAfter, true, time.Minute, syscall.ECONNRESET},
+		{cognitosim.Timeout, true, 300 * time.Millisecond, context.DeadlineExceeded},
 	} {
 		for _, tls := range []bool{false, true} {
 			start := simtest.Start
@@ -177,15 +179,15 @@ func TestUnansweredCallsAreNotAnsweredAndNotRepeated(t *testing.T) {
 				t.Fatal(err) // it also leaves a connection for the next call to use again
 			}
 			srv.SetFaults(cognitosim.Fault{Answer: c.word})
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), c.limit)
 			_, err := client.ForgotPassword(ctx, input("user000002"))
 			cancel()
 			var api smithy.APIError
 			if err == nil || errors.As(err, &api) {
 				t.Errorf("%s: answered with %v", c.word, err)
 			}
-			if timedOut := errors.Is(err, context.DeadlineExceeded); timedOut != (c.word == cognitosim.Timeout) {
-				t.Errorf("%s: timed out %v: %v", c.word, timedOut, err)
+			if !errors.Is(err, c.want) {
+				t.Errorf("%s, TLS %v: %v, want %v", c.word, tls, err, c.want)
 			}
 			checkLost(t, srv.Sim, c.word, c.sent)
 		}
