@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/rekeyhq/rekey/internal/reset"
 )
@@ -78,4 +79,11 @@ func taskID(ref reset.Ref) string { return ref.String() }
 // task that is in none of the queue's lists.
 func spareID(ref reset.Ref, unix int64) string {
 	return taskID(ref) + "#" + strconv.FormatInt(unix, 10)
+}
+
+// rowOf returns the row's own task id, also of a spare one.
+func rowOf(id string) string {
+	campaign, rest, _ := strings.Cut(id, "#")
+	row, _, _ := strings.Cut(rest, "#")
+	return campaign + "#" + row
 }

@@ -52,6 +52,9 @@ func TestQueuesAreNamedAsOperatorsLookForThem(t *testing.T) {
 	if got := taskID(ref) + " " + spareID(ref, 1700000000); got != "breach#7 breach#7#1700000000" {
 		t.Errorf("task ids %s", got)
 	}
+	if rowOf(taskID(ref)) != taskID(ref) || rowOf(spareID(ref, 5)) != taskID(ref) {
+		t.Error("a task's id does not lead back to its row")
+	}
 }
 
 func FuzzPayload(f *testing.F) {

@@ -1,0 +1,182 @@
+package tasks
+
+import (
+	"context"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+)
+
+const (
+	// feedEvery keeps a window of two seconds filled, and a single reset waiting
+	// for no longer than somebody looks at a screen.
+	feedEvery = 200 * time.Millisecond
+	// renewEvery renews the lease, which lasts ten seconds.
+	renewEvery = 3 * time.Second
+	// tidyEvery is for what has time.
+	tidyEvery = time.Minute
+)
+
+// feeder moves rows from the pool's campaigns into its queues, while its worker
+// holds the lease. Two at once would only feed the same rows, and the ledger
+// lets each be called once.
+type feeder struct {
+	*Server
+	queues *queues
+	// Urgent campaigns take turns among themselves, the others among themselves.
+	urgentTurns, otherTurns turns
+	walks                   walks
+
+	held      bool      // the lease is ours
+	heldUntil time.Time // as far as we know
+	renewed   time.Time
+	looked    time.Time
+	tidied    time.Time
+}
+
+func newFeeder(s *Server) *feeder {
+	return &feeder{Server: s, queues: newQueues(s.pool.Redis, s.name), walks: newWalks()}
+}
+
+// run feeds until ctx ends, and gives the lease back.
+func (f *feeder) run(ctx context.Context) {
+	every(ctx, feedEvery, func() {
+		if err := f.round(ctx); err != nil && ctx.Err() == nil {
+			f.log.Warn("the feeder will try again", "err", err)
+		}
+	})
+	if f.held {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainGrace/2)
+		defer cancel()
+		_ = f.pool.Store.Release(ctx, f.opts.Worker) // or it runs out
+	}
+	f.metrics.forget(f.name)
+}
+
+// round is everything that the feeder does five times a second.
+func (f *feeder) round(ctx context.Context) error {
+	if err := f.lease(ctx); err != nil || !f.held {
+		return err
+	}
+	if err := f.lookAtCalls(ctx); err != nil {
+		return err
+	}
+	all, err := f.pool.Store.Campaigns(ctx)
+	if err != nil {
+		return err
+	}
+	f.metrics.report(f.name, all, f.clock.now())
+	if err := f.tidy(ctx); err != nil {
+		return err
+	}
+	return f.feed(ctx, all)
+}
+
+// lease takes or renews the lease. One that could not be renewed in time is
+// somebody else's by now.
+func (f *feeder) lease(ctx context.Context) error {
+	now := time.Now()
+	if f.held && now.After(f.heldUntil) {
+		f.lost()
+	}
+	if now.Sub(f.renewed) < renewEvery {
+		return nil
+	}
+	f.renewed = now
+	held, err := f.pool.Store.Lease(ctx, f.opts.Worker)
+	switch {
+	case err != nil:
+		return err
+	case !held && f.held:
+		f.lost()
+	case held:
+		f.heldUntil = now.Add(campaign.LeaseFor)
+		if !f.held {
+			return f.takeOver(ctx)
+		}
+	}
+	return nil
+}
+
+func (f *feeder) takeOver(ctx context.Context) error {
+	f.log.Info("this worker feeds the pool now")
+	f.held = true
+	f.walks = newWalks()
+	return f.queues.publish(ctx)
+}
+
+func (f *feeder) lost() {
+	f.log.Info("another worker feeds the pool now")
+	f.held = false
+	f.metrics.forget(f.name)
+}
+
+// lookAtCalls finds the calls of workers that died.
+func (f *feeder) lookAtCalls(ctx context.Context) error {
+	if time.Since(f.looked) < f.next.hour.LookEvery() {
+		return nil
+	}
+	f.looked = time.Now()
+	doubts, err := f.pool.Store.LookAtCalls(ctx)
+	if doubts > 0 {
+		f.log.Warn("calls that were never answered are in doubt", "rows", doubts)
+	}
+	return err
+}
+
+// tidy does what has time: days that are over, rosters that have expired.
+func (f *feeder) tidy(ctx context.Context) error {
+	if time.Since(f.tidied) < tidyEvery {
+		return nil
+	}
+	f.tidied = time.Now()
+	if err := f.queues.publish(ctx); err != nil {
+		return err
+	}
+	if err := f.pool.Store.CloseDays(ctx); err != nil {
+		return err
+	}
+	expired, err := f.pool.Store.Expire(ctx)
+	for _, id := range expired {
+		f.log.Info("the roster was deleted after its retention", "campaign", id)
+	}
+	return err
+}
+
+// feed fills the window. Nothing is fed while nothing may be called: the queue
+// would only grow old.
+func (f *feeder) feed(ctx context.Context, all []campaign.Campaign) error {
+	rate, open := f.open()
+	if !open {
+		return nil
+	}
+	now := f.clock.now()
+	urgent, other, err := f.queues.lengths(ctx, now)
+	if err != nil {
+		return err
+	}
+	f.metrics.window.WithLabelValues(f.name).Set(float64(urgent.due + other.due))
+	asked, err := f.pool.Store.Walks(ctx)
+	if err != nil {
+		return err
+	}
+	f.walks.notice(time.Now(), all, sight{
+		asked:   asked,
+		orphans: urgent.orphans+other.orphans > 0,
+		idle:    urgent.all+other.all == 0,
+	})
+	urgentRoom, otherRoom := room(rate, urgent.due, other.due)
+	return newMeal(f, now).serve(ctx, all, urgentRoom, otherRoom)
+}
+
+// open says whether rows may be fed, and the rate that the window goes by.
+func (f *feeder) open() (rate float64, open bool) {
+	state := f.bucket.Load()
+	if state == nil || !state.BudgetBack.IsZero() {
+		return 0, false
+	}
+	if _, blocked := state.Blocked(f.name); blocked {
+		return 0, false
+	}
+	return f.pool.Bucket.Quota().Rate(), true
+}
