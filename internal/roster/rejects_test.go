@@ -112,14 +112,6 @@ func TestWithoutRejectsThereIsNoFileNorAStaleOne(t *testing.T) {
 	}
 }
 
-func TestRejectsGoToADeviceWithoutReplacingIt(t *testing.T) {
-	t.Parallel()
-	rejectInto(t, os.DevNull)
-	if info, err := os.Stat(os.DevNull); err != nil || info.Mode().IsRegular() {
-		t.Errorf("%s is %v now, error %v", os.DevNull, info.Mode(), err)
-	}
-}
-
 func TestRejectsPathThatCannotBeWrittenIsAnError(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

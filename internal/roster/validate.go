@@ -130,7 +130,8 @@ func nameOf(r rune) string {
 }
 
 // Fold returns the form by which usernames are compared: as the pool compares
-// them, without case unless it is case-sensitive.
+// them, without case unless it is case-sensitive. Of Cherokee, whose two cases
+// [cases.Fold] swaps, the cases stay different.
 func Fold(username string, caseSensitive bool) string {
 	if caseSensitive {
 		return username

@@ -3,7 +3,6 @@ package roster
 import (
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/rekeyhq/rekey/internal/reset"
 	"golang.org/x/text/cases"
@@ -107,8 +106,13 @@ func TestFoldIsCasesFold(t *testing.T) {
 			t.Fatalf("Fold changed %q of a case-sensitive pool", s)
 		}
 		seen := newSeen(false)
-		if utf8.ValidString(s) && (!seen.add(s) || seen.add(want)) {
-			t.Fatalf("%q and %q are not the same user", s, want)
+		seen.add(s)
+		for _, other := range []string{want, strings.ToUpper(s), strings.ToLower(s), strings.ToTitle(s), s + "x"} {
+			if same := Fold(other, false) == want; seen.add(other) == same {
+				t.Fatalf("%q and %q: the same user is %v", s, other, same)
+			}
+			seen = newSeen(false)
+			seen.add(s)
 		}
 	})
 }
