@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cli"
+)
+
+// unconfirmed is a number that no campaign has, and none is near.
+const unconfirmed = -1 << 40
+
+// number is what --confirm says.
+func number(c cli.Confirmation) int64 {
+	if !c.Given {
+		return unconfirmed
+	}
+	return c.N
+}
+
+// confirmed turns the store's refusal into the number and the command that
+// would be taken.
+func (p *program) confirmed(err error, again string) error {
+	var wrong campaign.ErrConfirm
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	text := wrong.Error()
+	if wrong.Have == unconfirmed {
+		text = fmt.Sprintf("%s: --confirm is missing: the number to confirm is %d (%s); nothing was changed", wrong.ID, wrong.Want, wrong.Of)
+	}
+	return &cli.Error{
+		Code: cli.CodeRefused, Err: errors.New(text),
+		Hint: fmt.Sprintf("Next:  %s", p.next("%s --confirm %d", again, wrong.Want)),
+	}
+}
+
+func (p *program) start() *cobra.Command {
+	var confirm cli.Confirmation
+	cmd := &cobra.Command{
+		Use: "start ID --confirm N", Short: "Let a draft run; N: users in the plan", Args: cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.at(cmd.Context(), args[0], func(t *target) error {
+				if err := t.Start(cmd.Context(), args[0], number(confirm)); err != nil {
+					return p.confirmed(err, "start "+args[0])
+				}
+				return p.started(cmd.Context(), t, args[0])
+			})
+		},
+	}
+	cmd.Flags().Var(&confirm, "confirm", "users in the plan")
+	return cmd
+}
+
+func (p *program) started(ctx context.Context, t *target, id string) error {
+	v, err := t.viewOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	next := p.next("show %s", id)
+	if v.Workers == 0 {
+		next = p.step(v, t)
+	}
+	return p.printf("%s is running: %s users, at up to %s.\nNext:  %s\n", id, cli.Count(v.Total), cli.Rate(t.quota.Rate()), next)
+}
+
+func (p *program) cancel() *cobra.Command {
+	var confirm cli.Confirmation
+	cmd := &cobra.Command{
+		Use: "cancel ID --confirm N", Short: "End a campaign for good; N: users not called yet", Args: cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.at(cmd.Context(), args[0], func(t *target) error {
+				if err := t.Cancel(cmd.Context(), args[0], number(confirm)); err != nil {
+					return p.confirmed(err, "cancel "+args[0])
+				}
+				c, err := t.Campaign(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return p.printf("%s is cancelled, for good: %s of its %s users will not be called. %s\n",
+					c.ID, cli.Count(c.Counts.ToDo()), cli.Count(c.Total), inFlight(c.Counts.Calling))
+			})
+		},
+	}
+	cmd.Flags().Var(&confirm, "confirm", "users not called yet")
+	return cmd
+}
+
+func inFlight(n int64) string {
+	switch n {
+	case 0:
+		return "No call is in flight."
+	case 1:
+		return "1 call is in flight."
+	}
+	return cli.Count(n) + " calls are in flight."
+}
+
+func (p *program) delete() *cobra.Command {
+	var confirm cli.Confirmation
+	cmd := &cobra.Command{
+		Use: "delete ID --confirm N", Short: "Remove a campaign, its roster and its ledger; N: its users", Args: cli.Args("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.at(cmd.Context(), args[0], func(t *target) error {
+				if err := t.Delete(cmd.Context(), args[0], number(confirm)); err != nil {
+					return p.confirmed(err, "delete "+args[0])
+				}
+				return p.printf("%s is deleted. Codes that it has sent stay alive.\n", args[0])
+			})
+		},
+	}
+	cmd.Flags().Var(&confirm, "confirm", "users of the campaign")
+	return cmd
+}
+
+func (p *program) replay() *cobra.Command {
+	var confirm cli.Confirmation
+	var state, cause string
+	cmd := &cobra.Command{
+		Use: "replay ID [--state dead|in_doubt] [--cause C] --confirm N", Args: cli.Args("ID"),
+		Short: "Let dead letters stand in line again; N: how many they are",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			filter, err := deadLetters(state, cause)
+			if err != nil {
+				return err
+			}
+			return p.at(cmd.Context(), args[0], func(t *target) error {
+				moved, err := t.Replay(cmd.Context(), args[0], filter, number(confirm))
+				if err != nil {
+					return p.confirmed(err, strings.Join(append([]string{"replay", args[0]}, given(state, cause)...), " "))
+				}
+				return p.replayed(cmd.Context(), t, args[0], moved)
+			})
+		},
+	}
+	cmd.Flags().Var(&confirm, "confirm", "rows that are replayed")
+	cmd.Flags().StringVar(&state, "state", "", "only rows in this state: dead or in_doubt (parked)")
+	cmd.Flags().StringVar(&cause, "cause", "", "only rows of this cause or family of causes")
+	return cmd
+}
+
+func deadLetters(state, cause string) (campaign.Filter, error) {
+	if state != "" && state != campaign.Dead.String() && state != campaign.InDoubt.String() {
+		return campaign.Filter{}, cli.Usage("--state: rows in %q are no dead letters; write dead or in_doubt", state)
+	}
+	filter, err := campaign.ParseFilter(state, cause)
+	return filter, cli.WithCode(cli.CodeUsage, err)
+}
+
+func given(state, cause string) []string {
+	var flags []string
+	if state != "" {
+		flags = append(flags, "--state "+state)
+	}
+	if cause != "" {
+		flags = append(flags, "--cause "+cause)
+	}
+	return flags
+}
+
+func (p *program) replayed(ctx context.Context, t *target, id string, moved int64) error {
+	c, err := t.Campaign(ctx, id)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s of %s: %s stand in line again.\n", rows(moved), id, "they")
+	if c.State != campaign.Running {
+		text += fmt.Sprintf("%s is %s.\nNext:  %s\n", id, c.State, p.next("resume %s", id))
+	}
+	return p.printf("%s", text)
+}
+
+func rows(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return cli.Count(n) + " rows"
+}
+
+func (p *program) pause() *cobra.Command {
+	var reason string
+	var all, wait bool
+	cmd := &cobra.Command{
+		Use: "pause ID|--all", Short: "Stop a campaign; after it has returned no call begins", Args: cli.AtMost("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.these(cmd, args, all, func(t *target, id string) error {
+				n, err := t.Pause(cmd.Context(), id, reason)
+				if err != nil {
+					return err
+				}
+				if err := p.printf("%s is paused. %s\n", id, inFlight(n)); err != nil || !wait || n == 0 {
+					return err
+				}
+				return p.landed(cmd.Context(), t, id)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every campaign that runs: of --pool, or of all pools")
+	cmd.Flags().StringVar(&reason, "reason", "", "shown to whoever looks at the campaign")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the calls in flight have ended")
+	return cmd
+}
+
+func (p *program) resume() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use: "resume ID|--all", Short: "Let a paused or halted campaign go on", Args: cli.AtMost("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.these(cmd, args, all, func(t *target, id string) error {
+				others, err := t.Resume(cmd.Context(), id)
+				if err != nil {
+					return err
+				}
+				text := id + " goes on."
+				if len(others) > 0 {
+					text += " With it, since the whole pool was halted: " + strings.Join(others, ", ") + "."
+				}
+				return p.printf("%s\n", text)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every campaign that is paused or halted: of --pool, or of all pools")
+	return cmd
+}
+
+// these runs do on the campaign of the argument, or on all. With all a campaign
+// whose state does not ask for it is passed over.
+func (p *program) these(cmd *cobra.Command, args []string, all bool, do func(*target, string) error) error {
+	if all == (len(args) == 1) {
+		return cli.Usage("name a campaign, or --all")
+	}
+	ctx := cmd.Context()
+	if !all {
+		return p.at(ctx, args[0], func(t *target) error { return do(t, args[0]) })
+	}
+	done := 0
+	err := p.each(ctx, func(t *target) error {
+		campaigns, err := t.Campaigns(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range campaigns {
+			err := do(t, c.ID)
+			if errors.As(err, new(campaign.ErrState)) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			done++
+		}
+		return nil
+	})
+	if err == nil && done == 0 {
+		return p.printf("There was nothing to %s.\n", cmd.Name())
+	}
+	return err
+}
+
+// landed waits until no call of the campaign is in flight.
+func (p *program) landed(ctx context.Context, t *target, id string) error {
+	for range ticks(ctx, 100*time.Millisecond) {
+		c, err := t.Campaign(ctx, id)
+		if err != nil {
+			return err
+		}
+		if c.Counts.Calling == 0 {
+			return p.printf("The calls in flight have ended.\n")
+		}
+	}
+	return cli.WithCode(cli.CodeInterrupted, fmt.Errorf("interrupted; %s stays paused", id))
+}

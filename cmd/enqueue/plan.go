@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cli"
+	"github.com/rekeyhq/rekey/internal/config"
+)
+
+// plan is what a start would do.
+type plan struct {
+	campaign.Plan
+	id      string
+	pool    config.Pool
+	quota   config.Quota
+	rejects string
+	ignored []string
+	workers int
+	now     time.Time
+	// The names of the commands for the next step, and --config if it was given.
+	campaign, worker, config string
+}
+
+// line is a row of the plan's table: numbers are right-aligned at column 30,
+// notes begin at 33.
+func line(b *strings.Builder, label, value, note string) {
+	text := fmt.Sprintf("  %-16s%12s   %s", label, value, note)
+	b.WriteString(strings.TrimRight(text, " ") + "\n")
+}
+
+func (p *plan) write(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString(p.head())
+	line(&b, "rows in the file", cli.Count(p.Rows), "")
+	line(&b, "rejected", cli.Count(p.Rejected), p.where(p.Rejected > 0))
+	line(&b, "duplicates", cli.Count(p.Duplicates), p.where(p.Rejected == 0 && p.Duplicates > 0))
+	if n := len(p.ignored); n > 0 {
+		line(&b, "columns ignored", cli.Count(n), strings.Join(p.ignored, ", "))
+	}
+	line(&b, "users", cli.Count(p.Users), "the number to confirm")
+	line(&b, "rate", cli.Rate(p.quota.Rate()), p.reckoning())
+	takes := p.takes()
+	fmt.Fprintf(&b, "  %-16s%13s  %s\n", "takes", cli.Span(takes), "ends "+cli.Minute(p.now.Add(takes))+" if started now")
+	line(&b, "workers", cli.Count(p.workers), p.serving())
+	b.WriteString(p.warnings())
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (p *plan) head() string {
+	if !p.Existed {
+		return fmt.Sprintf("%s, pool %s: a draft. Nothing has been sent.\n", p.id, p.pool.Name)
+	}
+	state := string(p.State) + ". Nothing was changed."
+	if p.State == campaign.Draft {
+		state = "a draft. Nothing has been sent."
+	}
+	return fmt.Sprintf("%s, pool %s: this file is loaded already, complete; %s\n", p.id, p.pool.Name, state)
+}
+
+// where names the file of the rejects, at the first number that is in it.
+func (p *plan) where(here bool) string {
+	if !here {
+		return ""
+	}
+	return p.rejects
+}
+
+// reckoning shows how the rate comes about.
+func (p *plan) reckoning() string {
+	return fmt.Sprintf("%s/s (quota %s) × %s share ÷ %s echo",
+		cli.Number(p.quota.Limit), p.quota.Name, cli.Number(p.quota.Share), cli.Number(1+p.quota.Echo))
+}
+
+// takes is how long the users take at the rate, and within the daily budget:
+// the last of them goes out when the budget has returned often enough.
+func (p *plan) takes() time.Duration {
+	seconds := float64(p.Users) / p.quota.Rate()
+	if p.quota.Daily > 0 {
+		days := (p.Users - 1) / int64(p.quota.Daily)
+		seconds = max(seconds, float64(days)*24*60*60)
+	}
+	return time.Duration(min(seconds*float64(time.Second), math.MaxInt64/2))
+}
+
+func (p *plan) serving() string {
+	if p.workers == 0 {
+		return fmt.Sprintf("none is serving pool %s: start one with  %s%s", p.pool.Name, p.worker, p.config)
+	}
+	return "serving pool " + p.pool.Name
+}
+
+// warnings is what everybody should have read before a start.
+func (p *plan) warnings() string {
+	lines := []string{
+		"Old passwords keep working until a user enters the code.",
+		fmt.Sprintf("Codes can be entered through client %s only; each lives %s.", short(p.pool.ClientID), hour(p.pool.Hour)),
+		"Each user counts as active this month on the Cognito bill. " + p.budget(),
+	}
+	if p.pool.Endpoint != "" {
+		lines = append(lines, "Calls go to "+p.pool.Endpoint+", not to AWS.")
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func (p *plan) budget() string {
+	if p.quota.Daily > 0 {
+		return fmt.Sprintf("The daily budget is %s calls.", cli.Count(p.quota.Daily))
+	}
+	return "No daily budget is set: without SES a pool stops at 50 e-mails a day."
+}
+
+// short shortens a client id, which is long and looks like a secret.
+func short(id string) string {
+	if len(id) < 12 {
+		return id
+	}
+	return id[:4] + "…" + id[len(id)-4:]
+}
+
+func hour(d time.Duration) string {
+	if d == time.Hour {
+		return "one hour"
+	}
+	return cli.Span(d)
+}
+
+// next is the operator's next step.
+func (p *plan) next() string {
+	if p.State == campaign.Draft {
+		return fmt.Sprintf("Next:  %s start %s --confirm %d%s", p.campaign, p.id, p.Users, p.config)
+	}
+	return fmt.Sprintf("Next:  %s show %s%s", p.campaign, p.id, p.config)
+}
+
+func (p *plan) writeNext(w io.Writer) error {
+	_, err := fmt.Fprintln(w, p.next())
+	return err
+}
