@@ -16,24 +16,28 @@ func (b *Bucket) question(now time.Time) (question, bool) {
 	if b.asking || head == nil || now.Before(b.paused) {
 		return question{}, false
 	}
-	q := question{counts: map[string]int{}, n: -len(b.reserved)}
-	for w := range b.waiters {
-		q.counts[w.pool]++
-		q.n++
-	}
 	if b.expects(head) {
 		last := b.reserved[len(b.reserved)-1]
-		if !b.batch || q.n <= 0 || last.ready.Sub(now) > ahead {
+		if !b.batch || last.ready.Sub(now) > ahead {
 			return question{}, false
 		}
 	} else if len(b.reserved) > 0 {
-		q.counts, q.n = map[string]int{head.pool: 1}, 1
+		return question{n: 1, pools: []string{head.pool}, counts: map[string]int{head.pool: 1}}, true
 	}
-	for pool := range q.counts {
-		q.pools = append(q.pools, pool)
+	return b.everybody()
+}
+
+// everybody asks for as many tokens as there are waiters without one.
+func (b *Bucket) everybody() (question, bool) {
+	q := question{counts: map[string]int{}, n: -len(b.reserved)}
+	for w := range b.waiters {
+		if q.counts[w.pool] == 0 {
+			q.pools = append(q.pools, w.pool)
+		}
+		q.counts[w.pool]++
+		q.n++
 	}
-	slices.Sort(q.pools)
-	return q, true
+	return q, q.n > 0
 }
 
 // expects reports whether a reservation is for the head's pool.
