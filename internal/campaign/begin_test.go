@@ -176,23 +176,36 @@ func TestASecondCampaignThatSkipsEndsTheRow(t *testing.T) {
 	l.recount()
 }
 
-func TestARowIsNotSkippedForItsOwnCode(t *testing.T) {
+func TestAReplayedRowWaitsForTheEndOfItsOwnCode(t *testing.T) {
 	t.Parallel()
-	l := newLedger(t, 2, "on_live", "skip")
-	l.call(0, accepted())
-	replay(l, 0) // its own code is alive
-	l.want(l.mark(0), AnswerHeld)
+	// The user holds no code from another row: on_live skip is not about this one.
+	l := newTimedLedger(t, 1, "on_doubt", "park", "on_live", "skip")
+	l.call(0, unanswered())
+	l.replay(Filter{States: []State{Parked}}, 1)
+	b := l.want(l.mark(0), AnswerHeld)
 	l.wantState(0, Waiting, reset.Live)
+	l.recount()
+	l.pass(b.Wait)
+	l.want(l.mark(0), AnswerGo)
 }
 
-// replay puts a row back as an operator's replay does.
-func replay(l *ledger, row int64) {
-	l.t.Helper()
-	r := Record{State: Waiting, At: time.Unix(1, 0)}
-	held := l.record(row)
-	l.rdb.SetRange(l.t.Context(), l.keys.ledger(l.camp.ID, chunkOf(row)), row%1024*recordBytes, string(r.Bytes()))
-	l.rdb.HIncrBy(l.t.Context(), l.keys.campaign(l.camp.ID), stateFields[held.State], -1)
-	l.rdb.HIncrBy(l.t.Context(), l.keys.campaign(l.camp.ID), "waiting", 1)
+func TestALateAnswerReachesAReplayedRow(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 2, "on_doubt", "park")
+	sent, limited := l.mark(0), l.mark(1)
+	l.want(sent, AnswerGo)
+	l.want(limited, AnswerGo)
+	l.pass(l.pool.Hour.Busy())
+	l.want(l.mark(0), AnswerParked)
+	l.want(l.mark(1), AnswerParked)
+	l.replay(Filter{States: []State{Parked}}, 2)
+	l.settle(sent, accepted())
+	l.wantState(0, Accepted, reset.NoCause)
+	l.want(l.mark(0), AnswerSettled)
+	if s := l.settle(limited, userLimited()); s.Recorded {
+		t.Errorf("an answer that says nothing of the message moved the row: %+v", s)
+	}
+	l.recount()
 }
 
 func TestCaseDistinguishesUsersWhereThePoolDoes(t *testing.T) {

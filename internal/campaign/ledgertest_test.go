@@ -67,8 +67,12 @@ func (l *ledger) add(id string, rows int64, fields ...any) Campaign {
 	if err := l.rdb.HSet(l.t.Context(), l.keys.campaign(id), hash...).Err(); err != nil {
 		l.t.Fatal(err)
 	}
+	open := make([]byte, (chunksOf(rows)+7)/8)
 	for chunk := range chunksOf(rows) {
-		l.rdb.SetBit(l.t.Context(), l.keys.open(id), chunk, 1)
+		open[chunk/8] |= 0x80 >> (chunk % 8)
+	}
+	if err := l.rdb.Set(l.t.Context(), l.keys.open(id), open, 0).Err(); err != nil {
+		l.t.Fatal(err)
 	}
 	return Campaign{ID: id, Generation: "g-" + id, Total: rows}
 }
@@ -138,6 +142,14 @@ func (l *ledger) call(row int64, v Verdict) Settled {
 	return l.settle(m, v)
 }
 
+// replay puts so many dead letters back in line.
+func (l *ledger) replay(f Filter, n int64) {
+	l.t.Helper()
+	if moved, err := l.Replay(l.t.Context(), l.camp.ID, f, n); err != nil || moved != n {
+		l.t.Fatalf("replayed %d, %v; want %d", moved, err, n)
+	}
+}
+
 func (l *ledger) record(row int64) Record {
 	l.t.Helper()
 	r, err := l.Record(l.t.Context(), l.ref(row))
@@ -159,11 +171,6 @@ func (l *ledger) wantState(row int64, s State, c reset.Cause) Record {
 
 func (l *ledger) live(row int64) string {
 	return l.rdb.Get(context.Background(), l.liveOf(l.mark(row).Username)).Val()
-}
-
-// free makes the user's code end, and the row's wait with it.
-func (l *ledger) dropLive(row int64) {
-	l.rdb.Del(context.Background(), l.liveOf(l.mark(row).Username))
 }
 
 // verdicts as internal/tasks has them.
