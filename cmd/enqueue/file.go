@@ -214,7 +214,7 @@ func (t *target) refused(err error, in *input) error {
 	if errors.As(err, new(campaign.ErrRejects)) {
 		return &cli.Error{Code: cli.CodeFailed, Err: err, Hint: "The rejected rows and the reasons are in " + in.path + "."}
 	}
-	return again(t.explain(err), "interrupted; the same command again takes the load up")
+	return again(t.explain(err), "interrupted; the same command loads it again")
 }
 
 // startIt starts the draft if the number is the plan's.

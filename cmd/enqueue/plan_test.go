@@ -1,0 +1,97 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/config"
+)
+
+func breach() *plan {
+	return &plan{
+		Plan: campaign.Plan{State: campaign.Draft, Rows: 1003120, Rejected: 412, Duplicates: 4497, Users: 998211},
+		id:   "breach-2026", rejects: "breach-2026.rejects.csv",
+		pool:  config.Pool{Name: "prod", ClientID: "1h57kf5cpq17m0eml12example", Hour: time.Hour},
+		quota: config.Quota{Name: "acme/eu-west-1", Limit: 30, Share: 0.8, Echo: 0.4, Burst: 2},
+		now:   time.Date(2026, 11, 23, 8, 59, 0, 0, time.UTC), campaign: "campaign", worker: "worker",
+	}
+}
+
+func (p *plan) text(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	if err := p.write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.writeNext(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// The text of the interface, to the letter.
+const breachPlan = `breach-2026, pool prod: a draft. Nothing has been sent.
+  rows in the file   1,003,120
+  rejected                 412   breach-2026.rejects.csv
+  duplicates             4,497
+  users                998,211   the number to confirm
+  rate                  17.1/s   30/s (quota acme/eu-west-1) × 0.8 share ÷ 1.4 echo
+  takes             16 h 11 min  ends 2026-11-24T01:10Z if started now
+  workers                    0   none is serving pool prod: start one with  worker
+Old passwords keep working until a user enters the code.
+Codes can be entered through client 1h57…mple only; each lives one hour.
+Each user counts as active this month on the Cognito bill. No daily budget is set: without SES a pool stops at 50 e-mails a day.
+Next:  campaign start breach-2026 --confirm 998211
+`
+
+func TestThePlanIsToTheLetter(t *testing.T) {
+	t.Parallel()
+	if got := breach().text(t); got != breachPlan {
+		t.Errorf("got\n%swant\n%s", got, breachPlan)
+	}
+}
+
+func TestThePlanReckonsWithTheDailyBudget(t *testing.T) {
+	t.Parallel()
+	p := breach()
+	p.quota.Daily = 100_000
+	got := p.text(t)
+	// Nine days pass before the last 98,211 may go.
+	for _, want := range []string{"  takes                     9 d  ends 2026-12-02T08:59Z if started now\n", "The daily budget is 100,000 calls.\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	p.Users = 100_000
+	if got := p.text(t); !strings.Contains(got, "1 h 38 min") {
+		t.Errorf("what one day's budget holds takes no day:\n%s", got)
+	}
+}
+
+func TestThePlanOfARehearsalSaysSo(t *testing.T) {
+	t.Parallel()
+	p := breach()
+	p.pool.Endpoint, p.pool.Hour, p.pool.ClientID = "http://127.0.0.1:9229", 10*time.Second, "rekeytwin"
+	p.Rejected, p.workers, p.ignored = 0, 2, []string{"name", "city"}
+	got := p.text(t)
+	for _, want := range []string{
+		"  rejected                   0\n", "  duplicates             4,497   breach-2026.rejects.csv\n",
+		"  columns ignored            2   name, city\n", "  workers                    2   serving pool prod\n",
+		"through client rekeytwin only; each lives 10 s.\n", "Calls go to http://127.0.0.1:9229, not to AWS.\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestAnAbsurdPlanHasAnEnd(t *testing.T) {
+	t.Parallel()
+	p := breach()
+	p.quota.Limit, p.quota.Daily = 1e-9, 1
+	if got := p.text(t); !strings.Contains(got, " d ") {
+		t.Error(got)
+	}
+}
