@@ -31,6 +31,9 @@ func (p *program) confirmed(err error, again string) error {
 	if !errors.As(err, &wrong) {
 		return err
 	}
+	if wrong.Want == 0 && strings.HasPrefix(again, "replay") {
+		return cli.Refused(fmt.Errorf("%s: no row of it is such a dead letter; there is nothing to replay", wrong.ID))
+	}
 	text := wrong.Error()
 	if wrong.Have == unconfirmed {
 		text = fmt.Sprintf("%s: --confirm is missing: the number to confirm is %d (%s); nothing was changed", wrong.ID, wrong.Want, wrong.Of)
@@ -169,7 +172,11 @@ func (p *program) replayed(ctx context.Context, t *target, id string, moved int6
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s of %s: %s stand in line again.\n", rows(moved), id, "they")
+	verb := "stand"
+	if moved == 1 {
+		verb = "stands"
+	}
+	text := fmt.Sprintf("%s of %s %s in line again.\n", rows(moved), id, verb)
 	if c.State != campaign.Running {
 		text += fmt.Sprintf("%s is %s.\nNext:  %s\n", id, c.State, p.next("resume %s", id))
 	}

@@ -104,7 +104,7 @@ func (p *program) end(v view) error {
 	}
 	return &cli.Error{
 		Code: cli.CodeNotAccepted, Hint: "Next:  " + p.next("show %s", v.ID),
-		Err: fmt.Errorf("%s of %s were not accepted: %s dead, %s in doubt, %s skipped, %s never called", rows(not), v.ID,
+		Err: fmt.Errorf("%s of %s not accepted: %s dead, %s in doubt, %s skipped, %s never called", rows(not), v.ID,
 			cli.Count(v.Counts.Dead), cli.Count(v.Counts.InDoubt), cli.Count(v.Counts.Skipped), cli.Count(v.Counts.Planned+v.Counts.Waiting)),
 	}
 }
