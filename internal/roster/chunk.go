@@ -53,16 +53,18 @@ func Pack(rows []Row) ([]byte, error) {
 	if len(rows) == 0 || len(rows) > ChunkRows {
 		return nil, fmt.Errorf("roster: a chunk holds 1 to %d rows, not %d", ChunkRows, len(rows))
 	}
-	for _, r := range rows {
+	size := 0
+	for i, r := range rows {
 		if len(r.Request.ClientMetadata) > maxEntries {
 			return nil, validMetadata(r.Request.ClientMetadata, 0)
 		}
+		size += packedSize(&rows[i].Request)
 	}
-	plain := appendChunk(make([]byte, 0, 64*len(rows)), rows)
-	if len(plain) > maxChunk {
+	if size > maxChunk {
 		return nil, fmt.Errorf("roster: the rows from line %d to line %d have %d MiB of parameters, the limit for %d rows is %d MiB: make client_metadata or encoded_data shorter",
-			rows[0].Line, rows[len(rows)-1].Line, len(plain)>>20, ChunkRows, maxChunk>>20)
+			rows[0].Line, rows[len(rows)-1].Line, size>>20, ChunkRows, maxChunk>>20)
 	}
+	plain := appendChunk(make([]byte, 0, size), rows)
 	enc, err := encoder()
 	if err != nil {
 		return nil, err
@@ -103,6 +105,18 @@ func UnpackOne(b []byte) (Row, error) {
 		return Row{}, ErrDamaged
 	}
 	return rows[0], nil
+}
+
+// packedSize is the most that a row takes before compression.
+func packedSize(r *reset.Request) int {
+	n := 3 * binary.MaxVarintLen64 // the line, the number of entries, the number of rows
+	for _, column := range textColumns {
+		n += binary.MaxVarintLen32 + len(column(r).Reveal())
+	}
+	for k, v := range r.ClientMetadata {
+		n += 2*binary.MaxVarintLen32 + len(k) + len(v.Reveal())
+	}
+	return n
 }
 
 func appendChunk(b []byte, rows []Row) []byte {

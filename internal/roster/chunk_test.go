@@ -66,28 +66,33 @@ func TestWhatWasPackedIsUnpacked(t *testing.T) {
 	})
 }
 
-// Two lists that differ must not be taken for the same.
+// Two lists that differ must not be taken for the same: a text must not be able
+// to move from one parameter to the next.
 func TestRowsAreWrittenInAFormThatNoTwoListsShare(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		a, b := rowsOf(t), rowsOf(t)
-		same := slices.EqualFunc(a, b, func(x, y Row) bool {
-			return x.Line == y.Line && fmt.Sprintf("%q", words(x.Request)) == fmt.Sprintf("%q", words(y.Request))
-		})
-		if same != (written(a) == written(b)) {
-			t.Fatal("two lists share a form")
+	row := func(line int64, username, analytics, ip, encoded string, metadata ...string) Row {
+		r := Row{line, user(username)}
+		r.Request.AnalyticsEndpointID = reset.Hide(analytics)
+		r.Request.UserContext = reset.UserContext{IPAddress: reset.Hide(ip), EncodedData: reset.Hide(encoded)}
+		r.Request.ClientMetadata = map[string]reset.Personal{}
+		for i := 0; i < len(metadata); i += 2 {
+			r.Request.ClientMetadata[metadata[i]] = reset.Hide(metadata[i+1])
 		}
-	})
-}
-
-func words(r reset.Request) []string {
-	var pairs []string
-	for k, v := range r.ClientMetadata {
-		pairs = append(pairs, fmt.Sprintf("%q=%q", k, v.Reveal()))
+		return r
 	}
-	slices.Sort(pairs)
-	return append(pairs, r.Username.Reveal(), r.AnalyticsEndpointID.Reveal(),
-		r.UserContext.IPAddress.Reveal(), r.UserContext.EncodedData.Reveal())
+	forms := map[string][]Row{}
+	for _, rows := range [][]Row{
+		{row(1, "ab", "", "", "")}, {row(1, "a", "b", "", "")}, {row(1, "a", "", "b", "")}, {row(1, "a", "", "", "b")},
+		{row(1, "a", "", "", "", "b", "")}, {row(1, "a", "", "", "", "", "b")}, {row(1, "a", "", "", "", "c", "")},
+		{row(1, "a", "", "", "", "b", "c")}, {row(1, "a", "", "", "", "bc", "")}, {row(1, "a", "", "", "", "c", "b")},
+		{row(1, "a", "", "", "", "b", "", "c", "")}, {row(1, "a", "", "", ""), row(1, "b", "", "", "")},
+		{row(2, "ab", "", "", "")}, {row(1, "b", "", "", ""), row(1, "a", "", "", "")},
+	} {
+		if before, ok := forms[written(rows)]; ok {
+			t.Errorf("%s and %s have one form", shown(before[0].Request), shown(rows[0].Request))
+		}
+		forms[written(rows)] = rows
+	}
 }
 
 func TestFullChunkIsSmall(t *testing.T) {
@@ -194,7 +199,7 @@ func TestChunkThatLiesIsAnError(t *testing.T) {
 }
 
 func TestChunkBombIsRefused(t *testing.T) {
-	bomb := compressed(t, make([]byte, 8*maxChunk))
+	bomb := compressed(t, make([]byte, 2*maxChunk))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, err := Unpack(bomb)

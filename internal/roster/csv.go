@@ -161,7 +161,7 @@ func (f *csvFormat) scan() (n int, fault fault, err error) {
 			return size, tooLong, nil
 		case n > 0:
 			return n, "", nil
-		case !f.src.more() && !f.src.ended():
+		case !f.src.double() && !f.src.ended():
 			return 0, "", f.src.failure()
 		}
 	}

@@ -187,9 +187,27 @@ func TestBombsAreRefusedEarly(t *testing.T) {
 	}
 }
 
+// The bound of a row must not depend on how the file arrives.
+func TestRowAtItsBound(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ size, rows int }{{MaxRecord, 3}, {MaxRecord + 1, 2}} {
+		row := "b,\"" + strings.Repeat("\n", c.size-5) + "\"\n"
+		file := "username,x\na,1\n" + row + "c,1\n"
+		for _, r := range []io.Reader{strings.NewReader(file), &few{strings.NewReader(file)}} {
+			reader, err := NewReader(r, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rows := drain(t, reader); len(rows) != c.rows {
+				t.Errorf("a row of %d bytes: %d rows and %+v", len(row), len(rows), reader.Stats())
+			}
+		}
+	}
+}
+
 func TestGzipBombIsRefusedEarly(t *testing.T) {
 	t.Parallel()
-	zeroes := make([]byte, 64<<20)
+	zeroes := make([]byte, 16<<20)
 	for name, bomb := range map[string][]byte{"gzip": gzipped(t, zeroes), "zstd": zstandard(t, zeroes)} {
 		c := &counter{r: iotest.OneByteReader(bytes.NewReader(bomb))}
 		if err := readErr(c, Options{}); err == nil || !strings.Contains(err.Error(), "longer") {

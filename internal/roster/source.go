@@ -42,7 +42,9 @@ func (s *source) more() bool {
 	if s.err != nil || s.full() {
 		return false
 	}
-	s.makeRoom()
+	if s.end == len(s.buf) {
+		s.makeRoom()
+	}
 	for range noProgress {
 		n, err := s.r.Read(s.buf[s.end:])
 		s.end += n
@@ -53,6 +55,15 @@ func (s *source) more() bool {
 	}
 	s.err = io.ErrNoProgress
 	return false
+}
+
+// double makes the window twice as long, or as long as it can be: whoever starts
+// afresh on the longer window does so a few times and not for every read.
+func (s *source) double() bool {
+	before := s.end - s.start
+	for s.end-s.start < 2*before && s.more() {
+	}
+	return s.end-s.start > before
 }
 
 // makeRoom moves the window to the buffer's front, and doubles the buffer when
