@@ -219,9 +219,9 @@ func TestHugeAnswersAreNotReadToTheirEnd(t *testing.T) {
 	t.Parallel()
 	for _, status := range []string{"200 OK", "400 Bad Request"} {
 		var written atomic.Int64
-		done := make(chan struct{})
+		done, finish := signal(t)
 		srv := listen(t, func(c net.Conn) {
-			defer close(done)
+			defer finish()
 			if _, ok := readRequest(bufio.NewReader(c)); !ok {
 				return
 			}

@@ -79,7 +79,7 @@ func TestServerThatClosesIsDialledAgain(t *testing.T) {
 func TestClosedIdleConnectionsAreNotUsed(t *testing.T) {
 	t.Parallel()
 	var first sync.Once
-	hangUp := make(chan struct{})
+	hangUp, release := signal(t)
 	srv := listen(t, func(c net.Conn) {
 		stale := false
 		first.Do(func() { stale = true })
@@ -93,7 +93,7 @@ func TestClosedIdleConnectionsAreNotUsed(t *testing.T) {
 	if err := c.Dial(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	close(hangUp)
+	release()
 	eventually(t, "the client sees the end", func() bool { return c.conns.idle[0].http.Err() != nil })
 	if _, e := forgot(t, c, "alice"); e != nil {
 		t.Fatal(e)
@@ -188,7 +188,7 @@ func TestOldIdleConnectionsAreNotUsed(t *testing.T) {
 // TestWhatArrivesUnaskedEndsTheConnection: it must not answer the next call.
 func TestWhatArrivesUnaskedEndsTheConnection(t *testing.T) {
 	t.Parallel()
-	speak := make(chan struct{})
+	speak, release := signal(t)
 	var once sync.Once
 	srv := listen(t, func(c net.Conn) {
 		once.Do(func() {
@@ -201,7 +201,7 @@ func TestWhatArrivesUnaskedEndsTheConnection(t *testing.T) {
 	if err := c.Dial(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	close(speak)
+	release()
 	eventually(t, "the connection's end", func() bool { return c.conns.idle[0].http.Err() != nil })
 	if _, e := forgot(t, c, "alice"); e != nil {
 		t.Fatal(e)
@@ -213,10 +213,10 @@ func TestWhatArrivesUnaskedEndsTheConnection(t *testing.T) {
 
 func TestIdleConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
+	answer, release := signal(t)
 	srv := listen(t, func(c net.Conn) {
 		if _, ok := readRequest(bufio.NewReader(c)); ok {
-			<-release
+			<-answer
 			io.WriteString(c, okWire)
 			io.Copy(io.Discard, c)
 		}
@@ -231,7 +231,7 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 		})
 	}
 	eventually(t, "ten calls at once", func() bool { return srv.accepted.Load() == 10 })
-	close(release)
+	release()
 	all.Wait()
 	if n := idle(c); n != 3 {
 		t.Errorf("%d are kept, want 3", n)
@@ -254,23 +254,23 @@ func TestDialHasAConnectionReady(t *testing.T) {
 		})
 	}
 	all.Wait()
-	eventually(t, "the last of them", func() bool { return idle(c) == spares })
-	if n := srv.accepted.Load(); n != spares {
+	if n := idle(c); n != spares {
 		t.Errorf("%d connections, want %d", n, spares)
 	}
 	if _, e := forgot(t, c, "alice"); e != nil {
 		t.Fatal(e)
 	}
-	if n := srv.accepted.Load(); n != spares {
-		t.Error("the call dialled, although connections were ready")
+	if n := idle(c); n != spares {
+		t.Errorf("%d connections after a call, which need not have dialled", n)
 	}
+	eventually(t, "the server has them all", func() bool { return srv.accepted.Load() == spares })
 }
 
 // TestDialFailsForAllAtOnce: those who wait share the failure, instead of
 // finding it one after another.
 func TestDialFailsForAllAtOnce(t *testing.T) {
 	t.Parallel()
-	hangUp := make(chan struct{})
+	hangUp, release := signal(t)
 	srv := listen(t, func(net.Conn) { <-hangUp })
 	c := client(t, "https://"+srv.Addr().String())
 	const callers = 200
@@ -285,7 +285,7 @@ func TestDialFailsForAllAtOnce(t *testing.T) {
 		})
 	}
 	eventually(t, "the callers", func() bool { return begun.Load() == callers && srv.accepted.Load() == spares })
-	close(hangUp)
+	release()
 	all.Wait()
 	if n := srv.accepted.Load(); n > callers/2 {
 		t.Errorf("%d callers dialled by themselves", n)
@@ -313,7 +313,7 @@ func TestClosedClientSendsNothing(t *testing.T) {
 	wantFailure(t, e, reset.NotSent, reset.NotSentCause)
 	wantFailure(t, failureOf(t, c.Dial(t.Context())), reset.NotSent, reset.NotSentCause)
 	srv.drain() // no connection is left open
-	if n := srv.accepted.Load(); n != 1 {
+	if n := srv.accepted.Load(); n > 1 {
 		t.Errorf("%d connections", n)
 	}
 }
@@ -337,4 +337,23 @@ func TestHTTP1EvenWhereTheServerHas2(t *testing.T) {
 		}
 		return true
 	})
+}
+
+// TestWireReadsNothingWithoutACall: net/http would print what it reads to the
+// program's log, where it might name somebody.
+func TestWireReadsNothingWithoutACall(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer near.Close()
+	go func() {
+		io.WriteString(far, "alice")
+		far.Close()
+	}()
+	w := &wire{Conn: near}
+	if n, err := w.Read(make([]byte, 10)); n != 0 || err != io.EOF {
+		t.Errorf("%d %v", n, err)
+	}
+	if n, err := w.Write([]byte("x")); n != 0 || err != errGateClosed {
+		t.Errorf("%d %v", n, err)
+	}
 }

@@ -25,6 +25,7 @@ func counting(t *testing.T) (*peer, func() int64) {
 		got <- n
 	})
 	return srv, func() int64 {
+		eventually(t, "the server has the connection", func() bool { return srv.accepted.Load() > 0 })
 		var sum int64
 		for range srv.accepted.Load() {
 			sum += <-got

@@ -75,8 +75,6 @@ func (s *secrets) failed(tried secret) bool {
 		return false
 	}
 	s.bad[tried.index] = true
-	if s.next == tried.index {
-		s.next = (tried.index + 1) % len(s.all)
-	}
+	s.next = (tried.index + 1) % len(s.all)
 	return !s.bad[s.next]
 }

@@ -2,6 +2,7 @@ package cognito
 
 import (
 	"bufio"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -82,6 +83,15 @@ func eventually(t testing.TB, what string, ok func() bool) {
 		tick := time.NewTimer(time.Millisecond)
 		<-tick.C
 	}
+}
+
+// signal returns a channel that is closed by the function, at the latest when
+// the test ends: before the servers are waited for, which are made later.
+func signal(t testing.TB) (<-chan struct{}, func()) {
+	c := make(chan struct{})
+	release := sync.OnceFunc(func() { close(c) })
+	context.AfterFunc(t.Context(), release)
+	return c, release
 }
 
 // peer is a server whose connections a test handles itself.
