@@ -8,8 +8,11 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/rekeyhq/rekey/internal/reset"
 )
 
 // addresses makes a CSV of n users with names as a real list has them.
@@ -147,5 +150,40 @@ func BenchmarkUnpack(b *testing.B) {
 		if _, err := Unpack(chunk); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkSplit compares like with like: splitting a file and making the
+// requests, here and with encoding/csv.
+func BenchmarkSplit(b *testing.B) {
+	data := addresses(1_000_000)
+	b.SetBytes(int64(len(data)))
+	var ours, theirs time.Duration
+	for b.Loop() {
+		start := time.Now()
+		splitHere(b, data)
+		ours += time.Since(start)
+		b.StopTimer()
+		start = time.Now()
+		r := csv.NewReader(bytes.NewReader(data))
+		r.ReuseRecord = true
+		var req reset.Request
+		for record, err := r.Read(); err == nil; record, err = r.Read() {
+			req = reset.Request{Username: reset.Hide(strings.Clone(record[0]))}
+		}
+		runtime.KeepAlive(req)
+		theirs += time.Since(start)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(ours)/float64(theirs), "×encoding/csv")
+}
+
+func splitHere(b *testing.B, data []byte) {
+	f, err := openCSV(newSource(bytes.NewReader(data)), Options{})
+	for err == nil {
+		_, err = f.next()
+	}
+	if err != io.EOF {
+		b.Fatal(err)
 	}
 }

@@ -3,6 +3,7 @@ package roster
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 
@@ -29,6 +30,9 @@ func NewReader(r io.Reader, o Options) (*Reader, error) {
 	if o.NoHeader && o.UsernameColumn != "" {
 		return nil, errors.New("--no-header and --username-column exclude each other: without a header columns have no names")
 	}
+	if err := validDefaults(o.Defaults); err != nil {
+		return nil, err
+	}
 	src, err := open(r)
 	if err != nil {
 		return nil, err
@@ -49,6 +53,15 @@ func NewReader(r io.Reader, o Options) (*Reader, error) {
 		return nil, errHeaderOnly
 	}
 	return &Reader{options: o, format: f, seen: newSeen(o.CaseSensitive), digest: newDigest(o.CaseSensitive)}, nil
+}
+
+// validDefaults spares the operator as many rejects as there are rows.
+func validDefaults(defaults reset.Request) error {
+	defaults.Username = reset.Hide("x")
+	if err := Validate(defaults); err != nil {
+		return fmt.Errorf("the parameters for every row: %w", err)
+	}
+	return nil
 }
 
 var errHeaderOnly = &headerOnly{}

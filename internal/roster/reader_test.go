@@ -3,11 +3,14 @@ package roster
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/rekeyhq/rekey/internal/reset"
 )
 
 func TestUserIsReadOnce(t *testing.T) {
@@ -180,5 +183,39 @@ func TestRowsOutliveTheBuffer(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, slices.Compact(want)) {
 		t.Error("the rows that were kept are not those of the file")
+	}
+}
+
+func TestBadDefaultsAreToldBeforeAnyRow(t *testing.T) {
+	t.Parallel()
+	bad := reset.Request{UserContext: reset.UserContext{EncodedData: reset.Hide("\xff" + person)}}
+	err := readErr(strings.NewReader("username\na\n"), Options{Defaults: bad})
+	if err == nil || err.Error() != "the parameters for every row: encoded_data is not valid UTF-8" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNoReasonAndNoStatisticShowsAPerson(t *testing.T) {
+	t.Parallel()
+	csvFile := "username,ip_address," + person + "\n" +
+		"\xff" + person + ",1,2\n" + person + " ,1,2\n" + person + "\n" + person + ",\"1" + person + "\n" +
+		person + ",1\"" + person + ",2\n\"" + person + "\"x,1,2\n" + person + ",\"" + person + "\n" + person + ",1,2\",2\n" +
+		person + ",1,2\n" + strings.ToUpper(person) + ",1,2\n" + strings.Repeat(person, 9) + ",1,2\n"
+	jsonFile := `{"username":"x"}` + "\n" + `{"username":"` + person + `"` + "\n" + `{"username":["` + person + `"]}` + "\n" +
+		`{"` + person + `":1}` + "\n" + `{"username":"x2","client_metadata":{"` + person + `":1}}` + "\n" +
+		`{"username":"x3","user_context":{"` + person + `":1}}` + "\n" + `{"username":"` + person + ` \ud800"}` + "\n"
+	for _, file := range []string{csvFile, jsonFile} {
+		var rejects []Reject
+		r, err := NewReader(strings.NewReader(file), Options{Rejects: collect(&rejects)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		drain(t, r)
+		if len(rejects) < 5 {
+			t.Errorf("only %v", rejects)
+		}
+		if text := strings.ToLower(fmt.Sprint(rejects, r.Stats())); strings.Contains(text, "person@") {
+			t.Errorf("shown: %s", text)
+		}
 	}
 }
