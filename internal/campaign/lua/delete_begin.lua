@@ -13,7 +13,7 @@
 local MAY = {loading = true, draft = true, paused = true, halted = true, done = true, cancelled = true}
 
 local c = redis.call('HMGET', KEYS[1], 'state', 'load_token', 'deleting', 'calling', 'standing', 'total', 'chunks', 'generation', 'deleted')
-local state, total = c[1], tonumber(c[6]) or 0
+local state, total, generation = c[1], tonumber(c[6]) or 0, c[9] or c[8] or ''
 local function answer(what, n) return {what, state or '', n or 0, ''} end
 if not state then return answer('unknown') end
 if not c[3] then
@@ -23,10 +23,9 @@ if not c[3] then
   if calling > 0 then return answer('calling', calling) end
   if NOW < (tonumber(c[5]) or 0) then return answer('day') end
   if ARGV[3] == '' and tonumber(ARGV[2]) ~= total then return answer('confirm', total) end
-  redis.call('HSET', KEYS[1], 'state', 'loading', 'load_token', '', 'generation', '', 'deleted', c[8])
-  c[9] = c[8]
+  redis.call('HSET', KEYS[1], 'state', 'loading', 'load_token', '', 'generation', '', 'deleted', generation)
 end
 -- Also of a deletion that did not end: it was confirmed, and this one goes on.
 redis.call('HSET', KEYS[1], 'deleting', ARGV[1])
 local chunks = math.max(tonumber(c[7]) or 0, math.ceil(total / CHUNK_ROWS))
-return {'begun', 'loading', chunks, c[9]}
+return {'begun', 'loading', chunks, generation}

@@ -1,0 +1,434 @@
+package campaign
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rekeyhq/rekey/internal/reset"
+)
+
+func TestAWrongNumberLeavesTheDraftAsItIs(t *testing.T) {
+	l := newLife(t)
+	l.draft("c", 10)
+	for _, n := range []int64{0, 9, 11, -10} {
+		if e := wantErr[ErrConfirm](t, l.Start(t.Context(), "c", n)); e.Want != 10 {
+			t.Errorf("the right number is %d, want 10", e.Want)
+		}
+	}
+	if c := l.wantState("c", Draft); !c.Started.IsZero() {
+		t.Error("it has a start")
+	}
+	l.ok(l.Start(t.Context(), "c", 10))
+	if c := l.wantState("c", Running); time.Since(c.Started).Abs() > time.Minute {
+		t.Errorf("started at %v", c.Started)
+	}
+}
+
+func TestOfTwoOperatorsTheSecondIsTold(t *testing.T) {
+	l := newLife(t)
+	l.draft("c", 10)
+	for _, op := range []struct {
+		verb string
+		do   func() error
+	}{
+		{"start", func() error { return l.Start(t.Context(), "c", 10) }},
+		{"pause", func() error { _, err := l.Pause(t.Context(), "c", ""); return err }},
+		{"resume", func() error { _, err := l.Resume(t.Context(), "c"); return err }},
+		{"cancel", func() error { return l.Cancel(t.Context(), "c", 10) }},
+	} {
+		var done atomic.Int32
+		together(8, func(int) {
+			var e ErrState
+			switch err := op.do(); {
+			case err == nil:
+				done.Add(1)
+			case !errors.As(err, &e) || e.Want != op.verb || len(e.Possible) == 0:
+				t.Errorf("%s: %v", op.verb, err)
+			}
+		})
+		if done.Load() != 1 {
+			t.Errorf("%d of 8 operators did %s", done.Load(), op.verb)
+		}
+	}
+}
+
+// The client repeats a command when the network took the answer.
+func TestARepeatedCommandIsDone(t *testing.T) {
+	l := newLife(t)
+	l.draft("c", 10)
+	keys := []string{l.keys.campaign("c"), l.keys.halt(), l.keys.misconfigured(), l.keys.walk()}
+	for range 2 {
+		r, err := l.answer(t.Context(), 3, "life", keys, "start", "same-token", 10, "")
+		l.ok(err)
+		if r.text(0) != "done" {
+			t.Errorf("answer = %v", r.values)
+		}
+	}
+	l.rdb.HSet(t.Context(), l.keys.campaign("c"), "state", "paused")
+	l.rdb.HSet(t.Context(), l.keys.halt(), "reason", "r", "at", 1)
+	for range 2 {
+		r, err := l.answer(t.Context(), 3, "life", keys, "resume", "another", 0, "")
+		l.ok(err)
+		if r.text(0) != "done" || r.int(2) != 1 {
+			t.Errorf("answer = %v, want that the halt was lifted", r.values)
+		}
+	}
+}
+
+func TestWhatAStateDoesNotAllowIsRefused(t *testing.T) {
+	verbs := map[string]func(l *life) error{
+		"start":  func(l *life) error { return l.Start(t.Context(), "c", 10) },
+		"pause":  func(l *life) error { _, err := l.Pause(t.Context(), "c", ""); return err },
+		"resume": func(l *life) error { _, err := l.Resume(t.Context(), "c"); return err },
+		"cancel": func(l *life) error { return l.Cancel(t.Context(), "c", 10) },
+		"replay": func(l *life) error { _, err := l.Replay(t.Context(), "c", Filter{}, 0); return err },
+		"delete": func(l *life) error { return l.Delete(t.Context(), "c", 10) },
+	}
+	allowed := map[Status]string{
+		Loading: "delete", Draft: "start cancel delete", Running: "pause cancel replay",
+		Paused: "resume cancel replay delete", Halted: "resume cancel replay delete",
+		Done: "replay delete", Cancelled: "delete",
+	}
+	l := newLife(t)
+	for state, may := range allowed {
+		for verb, do := range verbs {
+			l.draft("c", 10)
+			l.rdb.HSet(t.Context(), l.keys.campaign("c"), "state", string(state))
+			err := do(l)
+			if slices.Contains(strings.Fields(may), verb) {
+				if err != nil {
+					t.Errorf("%s of a campaign that is %s: %v", verb, state, err)
+				}
+			} else if e := wantErr[ErrState](t, err); e.Have != state {
+				t.Errorf("%s: error says %s, want %s", verb, e.Have, state)
+			}
+			l.rdb.HSet(t.Context(), l.keys.campaign("c"), "state", "draft", "total", 10)
+			l.ok(l.Delete(t.Context(), "c", 10))
+		}
+	}
+	for verb, do := range verbs {
+		if e := wantErr[ErrUnknown](t, do(l)); e.ID != "c" {
+			t.Errorf("%s: %v", verb, e)
+		}
+	}
+}
+
+func TestAfterAPauseHasReturnedNoBeginSucceeds(t *testing.T) {
+	l := newLife(t)
+	r := l.running("c", 200)
+	var began, late atomic.Int64
+	var paused atomic.Bool
+	var inFlight int64
+	together(9, func(i int) {
+		if i == 8 {
+			n, err := l.Pause(t.Context(), "c", "lunch")
+			paused.Store(true)
+			inFlight = n
+			if err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		for row := int64(i); row < 200; row += 8 {
+			before := paused.Load()
+			b, err := l.Begin(t.Context(), r.mark(row))
+			if err != nil {
+				t.Error(err)
+			}
+			if b.Answer == AnswerGo {
+				began.Add(1)
+				if before {
+					late.Add(1)
+				}
+			}
+		}
+	})
+	if late.Load() != 0 {
+		t.Errorf("%d calls began after the pause", late.Load())
+	}
+	if inFlight != began.Load() {
+		t.Errorf("the pause says %d calls are in flight, %d have begun", inFlight, began.Load())
+	}
+	if c := l.wantState("c", Paused); c.Reason != "lunch" || c.Counts.Calling != inFlight {
+		t.Errorf("campaign = %+v", c)
+	}
+}
+
+func TestResumeLiftsThePoolsHaltAndNamesTheOthers(t *testing.T) {
+	l := newLife(t)
+	for _, id := range []string{"a", "b", "d"} {
+		l.running(id, 5)
+	}
+	l.draft("e", 5)
+	_, err := l.Pause(t.Context(), "d", "")
+	l.ok(err)
+	l.rdb.HSet(t.Context(), l.keys.halt(), "reason", "wrong client", "next", "repair it", "at", 1)
+	l.rdb.HSet(t.Context(), l.keys.misconfigured(), "run", "x,")
+	if c := l.wantState("a", Halted); c.Reason != "wrong client" || c.Next != "repair it" || !c.PoolHalted {
+		t.Errorf("campaign = %+v", c)
+	}
+	l.wantState("d", Paused)
+	walks, err := l.Walks(t.Context())
+	l.ok(err)
+
+	others, err := l.Resume(t.Context(), "a")
+	l.ok(err)
+	if !slices.Equal(others, []string{"b"}) {
+		t.Errorf("others = %v", others)
+	}
+	l.wantState("a", Running)
+	l.wantState("b", Running)
+	if n := l.rdb.Exists(t.Context(), l.keys.halt(), l.keys.misconfigured()).Val(); n != 0 {
+		t.Error("the halt or its counts still stand")
+	}
+	if now, _ := l.Walks(t.Context()); now == walks {
+		t.Error("nobody is asked to walk")
+	}
+	// No halt: only this one goes on.
+	others, err = l.Resume(t.Context(), "d")
+	l.ok(err)
+	if len(others) != 0 {
+		t.Errorf("others = %v", others)
+	}
+}
+
+func TestAHaltedCampaignThatIsResumedIsNotHaltedByItsOldRows(t *testing.T) {
+	l := newLife(t)
+	if _, err := l.Load(t.Context(), Spec{ID: "c"}, l.reader(csvOf(0, 100))); err != nil {
+		t.Fatal(err)
+	}
+	l.ok(l.Start(t.Context(), "c", 100))
+	r := &ledger{Store: l.Store, t: t, rdb: l.rdb, camp: l.campaign("c")}
+	row := int64(0)
+	for ; l.campaign("c").State == Running; row++ {
+		r.call(row, refused())
+	}
+	if c := l.wantState("c", Halted); c.Reason == "" || c.Next == "" || c.PoolHalted {
+		t.Errorf("campaign = %+v", c)
+	}
+	_, err := l.Resume(t.Context(), "c")
+	l.ok(err)
+	r.call(row, refused())
+	if c := l.wantState("c", Running); c.Reason != "" || c.Next != "" {
+		t.Errorf("campaign = %+v", c)
+	}
+}
+
+func TestCancelNeedsTheNumberOfUsersNotCalledYet(t *testing.T) {
+	l := newLife(t)
+	r := l.running("c", 3000)
+	r.call(0, accepted())
+	r.call(1, refused())
+	r.call(2, throttled())
+	inFlight := r.mark(3)
+	r.want(inFlight, AnswerGo)
+	_, err := l.Pause(t.Context(), "c", "")
+	l.ok(err)
+	// 2,997 are left, and the one in flight may have to be called again.
+	for _, n := range []int64{0, 2995, 2999, 3000} {
+		if e := wantErr[ErrConfirm](t, l.Cancel(t.Context(), "c", n)); e.Want != 2997 {
+			t.Errorf("the right number is %d, want 2997", e.Want)
+		}
+	}
+	l.ok(l.Cancel(t.Context(), "c", 2997))
+	c := l.wantState("c", Cancelled)
+	if c.Counts.Planned != 2996 || c.Counts.Waiting != 1 || c.Ended.IsZero() {
+		t.Errorf("campaign = %+v", c)
+	}
+}
+
+func TestWhileItRunsCancelTakesANumberThatWasRight(t *testing.T) {
+	l := newLife(t)
+	r := l.running("c", 3000)
+	r.call(0, accepted())
+	wantErr[ErrConfirm](t, l.Cancel(t.Context(), "c", 2998))
+	wantErr[ErrConfirm](t, l.Cancel(t.Context(), "c", 2999+1001))
+	l.ok(l.Cancel(t.Context(), "c", 3000))
+}
+
+func TestACancelledCampaignStillRecordsItsCallsInFlight(t *testing.T) {
+	l := newLife(t)
+	r := l.running("c", 10)
+	m := r.mark(4)
+	r.want(m, AnswerGo)
+	l.ok(l.Cancel(t.Context(), "c", 9))
+	if s := r.settle(m, accepted()); !s.Recorded {
+		t.Errorf("settled = %+v", s)
+	}
+	if b := r.begin(r.mark(5)); b.Answer != AnswerStopped {
+		t.Errorf("a call of a cancelled campaign: %v", b.Answer)
+	}
+	c := l.wantState("c", Cancelled)
+	if c.Counts != (Counts{Planned: 9, Accepted: 1}) {
+		t.Errorf("counts = %+v", c.Counts)
+	}
+	lines := l.report("c", Filter{States: []State{Planned}})
+	if len(lines) != 9 {
+		t.Errorf("%d rows are reported as planned, want 9", len(lines))
+	}
+}
+
+func TestDeleteLeavesNothingButLiveCodes(t *testing.T) {
+	l := newLife(t)
+	r := l.running("c", 2500)
+	r.call(0, accepted())
+	r.call(1, unanswered())
+	r.call(2, userLimited())
+	r.call(2000, misconfigured())
+	m := r.mark(3)
+	r.want(m, AnswerGo)
+	wantErr[ErrState](t, l.Delete(t.Context(), "c", 2500)) // running
+	_, err := l.Pause(t.Context(), "c", "")
+	l.ok(err)
+	if e := wantErr[ErrState](t, l.Delete(t.Context(), "c", 2500)); !strings.Contains(e.Why, "1 calls") {
+		t.Errorf("why = %q, want the call in flight", e.Why)
+	}
+	r.settle(m, refused())
+	wantErr[ErrConfirm](t, l.Delete(t.Context(), "c", 2499))
+	l.ok(l.Delete(t.Context(), "c", 2500))
+	_, err = l.Campaign(t.Context(), "c")
+	wantErr[ErrUnknown](t, err)
+	keys := l.rdb.Keys(t.Context(), "*").Val()
+	left := slices.DeleteFunc(keys, func(k string) bool { return strings.Contains(k, ":live") })
+	if !slices.Equal(left, []string{l.keys.misconfigured()}) {
+		t.Errorf("left are %v", left)
+	}
+	for field := range l.rdb.HGetAll(t.Context(), l.keys.misconfigured()).Val() {
+		if strings.Contains(field, "#") {
+			t.Errorf("a row is left in misconfigured: %s", field)
+		}
+	}
+}
+
+func TestADeletionThatStoppedHalfWayIsEnded(t *testing.T) {
+	for name, end := range map[string]func(*life) error{
+		"by deleting again": func(l *life) error { return errors.Join(l.Delete(t.Context(), "c", 0), reload(l)) },
+		"by loading again":  reload,
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLife(t)
+			old := l.running("c", 2500)
+			old.call(2000, accepted())
+			_, err := l.Pause(t.Context(), "c", "")
+			l.ok(err)
+			r, err := l.answer(t.Context(), 4, "delete_begin", []string{l.keys.campaign("c")}, "killed", 2500, "")
+			l.ok(err)
+			if r.text(0) != "begun" {
+				t.Fatalf("answer = %v", r.values)
+			}
+			if c := l.campaign("c"); !c.Deleting {
+				t.Error("it does not say that it is being deleted")
+			}
+			l.ok(end(l))
+			if b := old.begin(old.mark(0)); b.Answer != AnswerGone {
+				t.Errorf("a row of the old campaign: %v", b.Answer)
+			}
+			c := l.wantState("c", Draft)
+			if c.Total != 100 || len(l.report("c", Filter{})) != 100 || l.rdb.Exists(t.Context(), l.keys.ledger("c", 1), l.keys.roster("c", 1)).Val() != 0 {
+				t.Errorf("campaign = %+v", c)
+			}
+			if pool, err := PoolOf(t.Context(), l.rdb, "c"); pool != "prod" {
+				t.Errorf("its pool is %q, %v", pool, err)
+			}
+			// The deletion that was stopped wakes up.
+			err = l.empty(t.Context(), "c", "g", emptying{token: "killed", chunks: 3})
+			wantErr[ErrStale](t, err)
+			l.wantState("c", Draft)
+			if n := l.rdb.Exists(t.Context(), l.keys.roster("c", 0)).Val(); n != 1 {
+				t.Error("the stale deletion removed a chunk of the new campaign")
+			}
+		})
+	}
+}
+
+func reload(l *life) error {
+	_, err := l.Load(l.t.Context(), Spec{ID: "c"}, l.reader(csvOf(0, 100)))
+	return err
+}
+
+func TestAStaleDeletionKeepsItsHandsOffALaterClaim(t *testing.T) {
+	l := newLife(t)
+	l.draft("c", 10)
+	seen, err := l.claimed(t.Context(), "c")
+	l.ok(err)
+	l.ok(l.Delete(t.Context(), "c", 10))
+	l.draft("c", 10)
+	if dropped, err := l.unclaim(t.Context(), "c", seen); dropped || err != nil {
+		t.Errorf("dropped = %v, %v", dropped, err)
+	}
+}
+
+func TestALateAnswerOfADeletedCampaignChangesNothing(t *testing.T) {
+	l := newLife(t)
+	r := l.running("c", 10)
+	m := r.mark(0)
+	r.want(m, AnswerGo)
+	r.settle(m, unanswered())
+	_, err := l.Pause(t.Context(), "c", "")
+	l.ok(err)
+	l.ok(l.Delete(t.Context(), "c", 10))
+	l.running("c", 10)
+	if s := r.settle(m, accepted()); s.Recorded {
+		t.Errorf("settled = %+v", s)
+	}
+	if c := l.wantState("c", Running); c.Counts != (Counts{Planned: 10}) {
+		t.Errorf("counts = %+v", c.Counts)
+	}
+}
+
+func TestErrorsSayWhatIsPossible(t *testing.T) {
+	l := newLife(t)
+	l.draft("c", 10)
+	_, err := l.Pause(t.Context(), "c", "")
+	if want := "c is draft and cannot pause; possible now: start, cancel, delete"; err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %q", err, want)
+	}
+	for _, e := range []error{ErrUnknown{ID: "c", Pool: "p"}, ErrConfirm{ID: "c", Of: "users"}, ErrTaken{ID: "c", Pool: "p"},
+		ErrOtherContent{ID: "c", What: "rows"}, ErrStale{"c"}, ErrExpired{"c"}, ErrNobody{ID: "c"}, ErrDamaged{Campaign: "c"}} {
+		if !strings.Contains(e.Error(), "c") {
+			t.Errorf("%T does not name the campaign: %v", e, e)
+		}
+	}
+}
+
+func TestCampaignsAreListedTheYoungestFirst(t *testing.T) {
+	l := newLife(t)
+	for i, id := range []string{"b", "a", "c"} {
+		l.draft(id, 1)
+		// Made in the same millisecond they would be sorted by their names.
+		l.rdb.ZAddXX(t.Context(), l.keys.campaigns(), redis.Z{Member: id, Score: float64(i)})
+	}
+	all, err := l.Campaigns(t.Context())
+	l.ok(err)
+	var ids []string
+	for _, c := range all {
+		ids = append(ids, c.ID)
+		if c.Counts.Planned != 1 || c.Pool != "prod" {
+			t.Errorf("campaign = %+v", c)
+		}
+	}
+	if !slices.Equal(ids, []string{"c", "a", "b"}) {
+		t.Errorf("ids = %v", ids)
+	}
+}
+
+func TestCausesAndSamplesAreReadFromTheHash(t *testing.T) {
+	l := newLife(t)
+	r := l.running("c", 10)
+	r.call(0, refused())
+	r.call(1, throttled())
+	r.call(2, refused())
+	c := l.wantState("c", Running)
+	if c.Causes[Dead][reset.UserNotFound] != 2 || c.Causes[Waiting][reset.TooManyRequests] != 1 || len(c.CausesOf()) != 2 || len(c.CausesOf(Dead)) != 1 {
+		t.Errorf("causes = %v", c.Causes)
+	}
+	if c.Samples[reset.UserNotFound] != "User does not exist." {
+		t.Errorf("samples = %v", c.Samples)
+	}
+}
