@@ -11,6 +11,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/rekeyhq/rekey/internal/embedredis"
 )
@@ -66,7 +67,7 @@ func Memory(t testing.TB) (*redis.Client, *miniredis.Miniredis) {
 		Addr:   "memory",
 		Dialer: embedredis.Dialer(m),
 		// Notifications of cluster maintenance need a server that knows them.
-		MaintNotificationsConfig: quiet(),
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	t.Cleanup(func() { _ = rdb.Close(); m.Close() })
 	return rdb, m
