@@ -132,3 +132,23 @@ func TestABucketThatRedisLostIsClaimedAgainByWhoWaits(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoStandsInLineGoesOnWithTheTakeOver(t *testing.T) {
+	t.Parallel()
+	bubble(t, ten, func(t *testing.T, old *Bucket, rdb *redis.Client) {
+		wait(t, old, "p")
+		next := ten
+		next.Limit = 20
+		young := New(rdb, next, Options{})
+		got := make(chan string, 1)
+		queue(t, young, got, "p-1", false)
+		rdb.HDel(t.Context(), young.key, "lease")
+		if err := young.claim(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(110 * time.Millisecond) // past the next token's instant
+		if len(got) != 1 {
+			t.Error("its handler waits on")
+		}
+	})
+}

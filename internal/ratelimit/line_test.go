@@ -196,6 +196,43 @@ func TestTheReservationOfAHeadThatLeavesGoesToTheNext(t *testing.T) {
 	})
 }
 
+// The token was handed out at the very moment at which the handler gave up.
+func TestATokenThatCrossesALeavingHandlerGoesToTheNext(t *testing.T) {
+	t.Parallel()
+	bubble(t, ten, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		w := b.join("a", false)
+		synctest.Wait() // the token is in its hands, and it has not looked
+		began := time.Now()
+		b.leave(w)
+		tok := wait(t, b, "a")
+		if d := time.Since(began); d != 0 || tok.Server.After(began) {
+			t.Errorf("the next one waited %v", d)
+		}
+		if s := state(t, b); s.Taken != 1 {
+			t.Errorf("%d tokens were taken, want the one", s.Taken)
+		}
+	})
+}
+
+// What is reserved for one pool is no token for another: its block was not
+// looked at. The other one takes one token of its own, and not the line's.
+func TestAnotherPoolsHeadReservesOneForItself(t *testing.T) {
+	t.Parallel()
+	bubble(t, Quota{Name: "q", Limit: 100, Share: 1, Burst: 1}, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		wait(t, b, "a")
+		got := make(chan string, 9)
+		queue(t, b, got, "a-1", false) // reserves one
+		for _, name := range []string{"a-2", "a-3", "a-4"} {
+			queue(t, b, got, name, false)
+		}
+		queue(t, b, got, "b-u", true)
+		if s := state(t, b); s.Taken != 3 {
+			t.Errorf("%d tokens were taken: want the first, a-1's and b-u's", s.Taken)
+		}
+		inOrder(t, got, "a-1", "b-u", "a-2", "a-3", "a-4")
+	})
+}
+
 func TestATokenThatNobodyTakesIsGoodFor250Milliseconds(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ late, want time.Duration }{

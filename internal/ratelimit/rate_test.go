@@ -233,25 +233,27 @@ func TestOfAPoolsBlocksTheLastEndStandsAndOfHoldsTheLastWord(t *testing.T) {
 	})
 }
 
-func TestABlockedPoolsOwnWorkerStopsAtOnceAndGoesOnAtOnce(t *testing.T) {
+func TestWhoBlocksStopsAtOnceAndWhoLiftsItGoesOnAtOnce(t *testing.T) {
 	t.Parallel()
-	bubble(t, ten, func(t *testing.T, b *Bucket, _ *redis.Client) {
-		wait(t, b, "p")
-		got := make(chan string, 1)
-		queue(t, b, got, "p-1", false) // holds a reservation
-		_ = b.Block(t.Context(), "p", time.Hour, "x")
-		time.Sleep(time.Minute)
-		if len(got) > 0 {
-			t.Error("the reservation was used in spite of the block")
-		}
-		if err := b.Unblock(t.Context(), "p"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if len(got) != 1 {
-			t.Error("the worker that lifted the block waits on")
-		}
-	})
+	for _, pool := range []string{"p", ""} {
+		bubble(t, ten, func(t *testing.T, b *Bucket, _ *redis.Client) {
+			wait(t, b, "p")
+			got := make(chan string, 1)
+			queue(t, b, got, "p-1", false) // holds a reservation
+			_ = b.Block(t.Context(), pool, time.Hour, "x")
+			time.Sleep(65 * time.Second) // between two looks
+			if len(got) > 0 {
+				t.Errorf("pool %q: the reservation was used in spite of the block", pool)
+			}
+			if err := b.Unblock(t.Context(), pool); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if len(got) != 1 {
+				t.Errorf("pool %q: the worker that lifted the block waits on", pool)
+			}
+		})
+	}
 }
 
 func TestTheDaysBudgetIsSpentOnceInAnyTwentyFourHours(t *testing.T) {
