@@ -24,6 +24,8 @@ const (
 	// demoHour makes doubts and per-user limits run their full course while
 	// somebody watches.
 	demoHour = 10 * time.Second
+	// demoLatency leaves calls in flight to be seen.
+	demoLatency = 40 * time.Millisecond
 	// demoMemory is what the Redis in memory can bear.
 	demoMemory = 20_000
 )

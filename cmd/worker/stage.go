@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -44,20 +45,17 @@ type stage struct {
 	store  *campaign.Store
 	worker *worker
 
-	end     context.CancelFunc
-	running sync.WaitGroup
-	mu      sync.Mutex
-	ended   error // of the twin or the worker
-	files   []io.Closer
+	// ends undo what was started, the last one first.
+	ends  []func() error
+	mu    sync.Mutex
+	ended error // of a part that ended before its time
 }
 
 // newStage starts everything but the campaign. What fails half way is closed.
 func newStage(ctx context.Context, o demoOptions) (*stage, error) {
 	s := &stage{o: o, someone: "user000001"}
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	s.end = end
 	for _, step := range []func(context.Context) error{s.makeDir, s.startRedis, s.startTwin, s.configure, s.startWorker} {
-		if err := step(life); err != nil {
+		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
 	}
@@ -65,14 +63,18 @@ func newStage(ctx context.Context, o demoOptions) (*stage, error) {
 }
 
 func (s *stage) makeDir(context.Context) (err error) {
-	s.dir, err = os.MkdirTemp("", "rekey-demo-")
-	return err
+	if s.dir, err = os.MkdirTemp("", "rekey-demo-"); err != nil {
+		return err
+	}
+	s.ends = append(s.ends, func() error { return os.RemoveAll(s.dir) })
+	return nil
 }
 
 func (s *stage) startRedis(ctx context.Context) (err error) {
 	if s.redis, err = embedredis.Start(ctx, embedredis.Options{}); err != nil {
 		return err
 	}
+	s.ends = append(s.ends, s.redis.Close)
 	if !s.redis.Real() && s.o.users > demoMemory {
 		return cli.Usage("--users: without a redis-server on PATH at most %s, the Redis in memory bears no more; install redis-server", cli.Count(demoMemory))
 	}
@@ -95,7 +97,7 @@ func (s *stage) startTwin(ctx context.Context) error {
 		return err
 	}
 	s.twin = cognitosim.New(cognitosim.Options{
-		Users: users, Quota: 1.25*s.o.rate + 5, Burst: int(s.o.rate/4) + 5, Hour: demoHour,
+		Users: users, Quota: 1.25*s.o.rate + 5, Burst: int(s.o.rate/4) + 5, Hour: demoHour, Latency: demoLatency,
 		Faults: faults, Seed: s.o.seed, Journal: journal,
 	})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -103,7 +105,7 @@ func (s *stage) startTwin(ctx context.Context) error {
 		return err
 	}
 	s.url = "http://" + ln.Addr().String()
-	s.go_(func() error { return s.twin.Serve(ctx, ln) })
+	s.play(ctx, func(ctx context.Context) error { return s.twin.Serve(ctx, ln) })
 	return nil
 }
 
@@ -176,6 +178,7 @@ quotas:
 	if s.rdb, err = cli.OpenRedis(ctx, s.cfg.Redis); err != nil {
 		return err
 	}
+	s.ends = append(s.ends, s.rdb.Close)
 	s.store, err = campaign.Open(ctx, s.rdb, campaign.Pool{Name: "demo", Hour: reset.Hour(demoHour), Retention: s.cfg.Pools["demo"].Retention})
 	return err
 }
@@ -190,27 +193,34 @@ func (s *stage) startWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// After the worker and before the twin, which waits for open connections.
+	s.ends = append(s.ends, func() error { s.worker.close(); return nil })
 	s.worker.introduce(ctx, s.cfg)
-	s.go_(func() error { return s.worker.run(ctx, s.cfg.Listen) })
+	s.play(ctx, func(ctx context.Context) error { return s.worker.run(ctx, s.cfg.Listen) })
 	return nil
 }
 
 func (s *stage) create(name string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(s.dir, name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err == nil {
-		s.files = append(s.files, f)
+		s.ends = append(s.ends, f.Close)
 	}
 	return f, err
 }
 
-// go_ runs a part until the end, and keeps its error.
-func (s *stage) go_(part func() error) {
-	s.running.Go(func() {
-		err := part()
+// play runs a part until it is its turn to end: Ctrl-C ends the demonstration,
+// and the demonstration its parts, in order.
+func (s *stage) play(ctx context.Context, part func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() {
+		err := part(ctx)
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.ended = errors.Join(s.ended, err)
-	})
+		s.mu.Unlock()
+		ended <- err
+	}()
+	s.ends = append(s.ends, func() error { cancel(); return <-ended })
 }
 
 // failed is why a part ended before its time.
@@ -222,22 +232,11 @@ func (s *stage) failed() error {
 
 // close ends everything and leaves nothing behind.
 func (s *stage) close() error {
-	s.end()
-	s.running.Wait()
-	err := s.failed()
-	if s.worker != nil {
-		s.worker.close()
+	var err error
+	for _, end := range slices.Backward(s.ends) {
+		err = errors.Join(err, end())
 	}
-	if s.rdb != nil {
-		err = errors.Join(err, s.rdb.Close())
-	}
-	if s.redis != nil {
-		err = errors.Join(err, s.redis.Close())
-	}
-	for _, f := range s.files {
-		err = errors.Join(err, f.Close())
-	}
-	return errors.Join(err, os.RemoveAll(s.dir))
+	return err
 }
 
 // load makes the draft, and says what was left out of the file.

@@ -169,7 +169,9 @@ func (f *feeder) feed(ctx context.Context, all []campaign.Campaign) error {
 	return newMeal(f, now).serve(ctx, all, urgentRoom, otherRoom)
 }
 
-// open says whether rows may be fed, and the rate that the window goes by.
+// open says whether rows may be fed, and the rate that the window goes by: what
+// is allowed right now. While throttles have cut the rate the queue must not hold
+// more than before, since a row that waits anew goes to its end.
 func (f *feeder) open() (rate float64, open bool) {
 	state := f.bucket.Load()
 	if state == nil || !state.BudgetBack.IsZero() {
@@ -178,5 +180,8 @@ func (f *feeder) open() (rate float64, open bool) {
 	if _, blocked := state.Blocked(f.name); blocked {
 		return 0, false
 	}
-	return f.pool.Bucket.Quota().Rate(), true
+	if !state.Held {
+		return f.pool.Bucket.Quota().Rate(), true // nobody has claimed the bucket yet
+	}
+	return state.Allowed, true
 }
