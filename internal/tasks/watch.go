@@ -101,6 +101,9 @@ func (s *glimpse) update(c campaign.Campaign, err error) {
 		s.err = err
 		return
 	}
+	if err != nil {
+		c = campaign.Campaign{} // there is none: nothing of it may be called
+	}
 	s.c, s.err, s.at = c, nil, time.Now()
 	ended := s.running.Err() != nil
 	switch runs := c.State == campaign.Running; {
