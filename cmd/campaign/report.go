@@ -109,7 +109,9 @@ func writer(w io.Writer, format string) (func(reportLine) error, error) {
 		e.SetEscapeHTML(false)
 		return func(r reportLine) error { return e.Encode(r) }, nil
 	}
-	out := csv.NewWriter(w)
+	// Not w itself: a csv.Writer takes a bufio.Writer for its own, and would
+	// flush it to the end with every row.
+	out := csv.NewWriter(struct{ io.Writer }{w})
 	put := func(fields []string) error {
 		if err := out.Write(fields); err != nil {
 			return err

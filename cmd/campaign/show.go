@@ -157,10 +157,10 @@ func writeCounts(b *strings.Builder, v view) {
 		b.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
 	share := func(n int64) string {
-		if v.Total == 0 || n == 0 {
+		if n == 0 {
 			return ""
 		}
-		return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(v.Total))
+		return cli.Percent(n, v.Total)
 	}
 	row("users", v.Total, "")
 	row("planned", v.Counts.Planned, share(v.Counts.Planned))

@@ -50,7 +50,7 @@ func (p *Progress) Show(done, total int64, note string) {
 		p.drawn = true
 		return
 	}
-	_, _ = fmt.Fprintf(p.w, "%s: %s\n", p.what, strings.TrimSpace(percent(done, total)+" "+note))
+	_, _ = fmt.Fprintf(p.w, "%s: %s\n", p.what, strings.TrimSpace(Percent(done, total)+" "+note))
 }
 
 // End takes the bar off the terminal.
@@ -68,11 +68,12 @@ func bar(done, total int64) string {
 		return ""
 	}
 	full := int(min(done, total) * barWidth / total)
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "] " + percent(done, total)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "] " + Percent(done, total)
 }
 
-// percent rounds down: 100 % is said when it is true.
-func percent(done, total int64) string {
+// Percent writes a share of a total, or "" where the total is not known. It
+// rounds down: 100 % is said when it is true.
+func Percent(done, total int64) string {
 	if total <= 0 {
 		return ""
 	}

@@ -82,7 +82,7 @@ var answers = []answer{
 	{"MISCONF", CodeFailed, "cannot write to its disk, and so takes no writes"},
 	{"CLUSTERDOWN", CodeFailed, "is a cluster that is down"},
 	{"BUSY", CodeFailed, "is busy with a script: try again in a moment"},
-	{"redis: all sentinels", CodeFailed, "none of the sentinels answers for this master"},
+	{"redis: all sentinels", CodeFailed, "cannot be found: none of the sentinels answers, or none knows this master"},
 }
 
 // Explain says what an error of Redis means and what to do about it. Other

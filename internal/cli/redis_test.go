@@ -67,7 +67,7 @@ func TestARedisThatDoesNotAnswerIsNamed(t *testing.T) {
 		cannotOpen(t, scheme+addr, CodeFailed, ": the connection is refused. Is it running, and is redis right in the configuration?")
 	}
 	cannotOpen(t, "redis+cluster://"+addr, CodeFailed, "no Redis answers at redis+cluster://"+addr)
-	cannotOpen(t, "redis+sentinel://"+addr+"/main", CodeFailed, "none of the sentinels answers for this master")
+	cannotOpen(t, "redis+sentinel://"+addr+"/main", CodeFailed, "cannot be found: none of the sentinels answers, or none knows this master")
 	cannotOpen(t, "unix:///nowhere/redis.sock", CodeFailed, "no Redis answers at unix:///nowhere/redis.sock: there is no such socket")
 	cannotOpen(t, "redis://no-such-host.invalid", CodeFailed, "the name no-such-host.invalid is not known")
 }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/ratelimit"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func running(id string, p campaign.Priority, planned int64) campaign.Campaign {
+	return campaign.Campaign{ID: id, Pool: "prod", State: campaign.Running, Priority: p, Counts: campaign.Counts{Planned: planned}}
+}
+
+// around is a pool with two workers, at ten calls a second.
+func around(change func(*surroundings)) surroundings {
+	s := surroundings{workers: 2, bucket: ratelimit.State{Quota: "acme", Now: noon, Configured: 10, Allowed: 10, GaveUp: map[ratelimit.GiveUpReason]int{}}}
+	if change != nil {
+		change(&s)
+	}
+	return s
+}
+
+func TestWhatLimitsACampaignIsNamed(t *testing.T) {
+	t.Parallel()
+	hold := ratelimit.Block{Until: noon.Add(time.Hour), Why: "an operator"}
+	for _, c := range []struct {
+		want   string
+		change func(*surroundings)
+		due    time.Time
+	}{
+		{want: "quota acme"},
+		{want: "no worker", change: func(s *surroundings) { s.workers = 0; s.bucket.Blocks = []ratelimit.Block{hold} }},
+		{want: "hold until 2026-11-23T13:00:00Z (an operator)", change: func(s *surroundings) { s.bucket.Blocks = []ratelimit.Block{hold} }},
+		{want: "budget until 2026-11-23T13:00:00Z", change: func(s *surroundings) { s.bucket.BudgetBack = noon.Add(time.Hour) }},
+		{want: "throttled", change: func(s *surroundings) { s.bucket.Throttled = true }},
+		{want: "redis", change: func(s *surroundings) { s.bucket.Taken = 10; s.bucket.GaveUp[ratelimit.ByRedis] = 2 }},
+		{want: "concurrency", change: func(s *surroundings) { s.others = []campaign.Campaign{{Counts: campaign.Counts{Calling: 128}}} }},
+		{want: "waits until 2026-11-23T12:30:00Z", due: noon.Add(30 * time.Minute)},
+		{want: "quota acme", due: noon.Add(-time.Second)},
+	} {
+		if got := limitedBy(running("a", campaign.Normal, 1), around(c.change), 64, c.due); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+	paused := campaign.Campaign{State: campaign.Paused}
+	if got := limitedBy(paused, around(nil), 64, time.Time{}); got != "" {
+		t.Errorf("a paused campaign is limited by %q", got)
+	}
+}
+
+func TestTheEndIsReckonedFromWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	a := running("a", campaign.Normal, 600)
+	for _, c := range []struct {
+		name   string
+		want   time.Time
+		change func(*surroundings)
+		due    time.Time
+	}{
+		{name: "at the rate", want: noon.Add(time.Minute)},
+		{name: "throttled", want: noon.Add(2 * time.Minute), change: func(s *surroundings) { s.bucket.Allowed = 5 }},
+		{name: "after a hold", want: noon.Add(61 * time.Minute), change: func(s *surroundings) {
+			s.bucket.Blocks, s.bucket.Allowed = []ratelimit.Block{{Pool: "prod", Until: noon.Add(time.Hour)}}, 0
+		}},
+		{name: "after the budget", want: noon.Add(61 * time.Minute), change: func(s *surroundings) {
+			s.bucket.BudgetBack, s.bucket.Allowed = noon.Add(time.Hour), 0
+		}},
+		{name: "after its time", want: noon.Add(11 * time.Minute), due: noon.Add(10 * time.Minute)},
+		{name: "nobody knows without a worker", change: func(s *surroundings) { s.workers = 0 }},
+	} {
+		if got := endOf(a, around(c.change), c.due); !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	done := campaign.Campaign{State: campaign.Done, Ended: noon}
+	if got := endOf(done, around(nil), time.Time{}); !got.Equal(noon) {
+		t.Errorf("a done campaign ends at %v", got)
+	}
+	if got := endOf(campaign.Campaign{State: campaign.Paused}, around(nil), time.Time{}); !got.IsZero() {
+		t.Errorf("a paused campaign ends at %v", got)
+	}
+}
+
+func TestOtherCampaignsAreReckonedWithByTheirPriority(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		mine, other campaign.Priority
+		others      int64
+		want        int64
+	}{
+		{"an equal takes turns", campaign.Normal, campaign.Normal, 1_000_000, 200},
+		{"a short equal ends", campaign.Normal, campaign.Normal, 7, 107},
+		{"urgent goes first", campaign.Normal, campaign.Urgent, 5000, 5100},
+		{"urgent waits for nobody", campaign.Urgent, campaign.Bulk, 5000, 100},
+		{"bulk gets one row to four", campaign.Normal, campaign.Bulk, 5000, 125},
+		{"bulk lets four rows go first", campaign.Bulk, campaign.Normal, 5000, 500},
+	} {
+		a := running("a", c.mine, 100)
+		paused := running("c", campaign.Urgent, 1000)
+		paused.State = campaign.Paused
+		if got := ahead(a, []campaign.Campaign{a, running("b", c.other, c.others), paused}); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
+	}
+}
