@@ -52,7 +52,7 @@ func compete(b *testing.B, perSecond float64, workers int, worker func(*redis.Cl
 		times := race(b, waits)
 		b.ReportMetric(used(times, perSecond), "used")
 		b.ReportMetric(float64(worst(times))/perSecond, "worst")
-		b.ReportMetric(float64(calls.n)/float64(len(times)), "scripts")
+		b.ReportMetric(float64(calls.n.Load())/float64(len(times)), "scripts")
 	}
 }
 

@@ -59,7 +59,7 @@ func fleet(t testing.TB, s *embedredis.Server, q Quota, workers int, d time.Dura
 		}
 	}
 	all.Wait()
-	u.scripts = calls.n
+	u.scripts = int(calls.n.Load())
 	slices.SortFunc(u.left, time.Time.Compare)
 	slices.SortFunc(u.instant, time.Time.Compare)
 	return u
