@@ -85,13 +85,13 @@ func TestTheRateIsUsedAndNoSecondHoldsMore(t *testing.T) {
 	for _, row := range []struct {
 		rate    float64
 		workers int
-	}{{30, 4}, {400, 1}, {400, 4}, {2000, 4}} {
+	}{{30, 4}, {400, 1}, {2000, 4}} {
 		t.Run(fmt.Sprintf("%v by %d", row.rate, row.workers), func(t *testing.T) {
 			q := Quota{Name: "q", Limit: row.rate, Share: 1, Burst: 2}
 			// A machine that stands still for 50 ms breaks the promise without the
 			// bucket's doing: what depends on the machine may be measured again.
 			for left := 3; left > 0; left-- {
-				err := measure(t, fleet(t, redistest.Real(t), q, row.workers, 3*time.Second), q, row.workers)
+				err := measure(t, fleet(t, redistest.Real(t), q, row.workers, 2500*time.Millisecond), q, row.workers)
 				if err == nil {
 					return
 				}
