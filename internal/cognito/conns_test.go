@@ -34,6 +34,9 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	if n := srv.accepted.Load(); n != 1 {
 		t.Errorf("%d connections for calls one after another", n)
 	}
+	if c.conns.idle[0].wire.gate.Load() != nil {
+		t.Error("an idle connection still belongs to a call")
+	}
 }
 
 func TestErrorAnswersKeepTheConnection(t *testing.T) {
@@ -74,13 +77,13 @@ func TestServerThatClosesIsDialledAgain(t *testing.T) {
 	}
 }
 
-// TestClosedIdleConnectionsAreNotUsed: the server hangs up on what stands
-// ready, and the client has seen it.
-func TestClosedIdleConnectionsAreNotUsed(t *testing.T) {
-	t.Parallel()
-	var first sync.Once
+// closing returns a server that hangs up on its first connection when told to,
+// and answers on the others.
+func closing(t *testing.T) (*peer, func()) {
+	t.Helper()
 	hangUp, release := signal(t)
-	srv := listen(t, func(c net.Conn) {
+	var first sync.Once
+	return listen(t, func(c net.Conn) {
 		stale := false
 		first.Do(func() { stale = true })
 		if stale {
@@ -88,7 +91,14 @@ func TestClosedIdleConnectionsAreNotUsed(t *testing.T) {
 			return
 		}
 		answerAll(c)
-	})
+	}), release
+}
+
+// TestClosedIdleConnectionsAreNotUsed: the server hangs up on what stands
+// ready, and the client has seen it.
+func TestClosedIdleConnectionsAreNotUsed(t *testing.T) {
+	t.Parallel()
+	srv, release := closing(t)
 	c := client(t, srv.url())
 	if err := c.Dial(t.Context()); err != nil {
 		t.Fatal(err)
@@ -236,69 +246,6 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 	if n := idle(c); n != 3 {
 		t.Errorf("%d are kept, want 3", n)
 	}
-}
-
-func TestDialHasAConnectionReady(t *testing.T) {
-	t.Parallel()
-	srv := listen(t, answerAll)
-	c := client(t, srv.url())
-	var all sync.WaitGroup
-	for range 64 {
-		all.Go(func() {
-			if err := c.Dial(t.Context()); err != nil {
-				t.Error(err)
-			}
-			if idle(c) == 0 {
-				t.Error("no connection is ready")
-			}
-		})
-	}
-	all.Wait()
-	if n := idle(c); n != spares {
-		t.Errorf("%d connections, want %d", n, spares)
-	}
-	if _, e := forgot(t, c, "alice"); e != nil {
-		t.Fatal(e)
-	}
-	if n := idle(c); n != spares {
-		t.Errorf("%d connections after a call, which need not have dialled", n)
-	}
-	eventually(t, "the server has them all", func() bool { return srv.accepted.Load() == spares })
-}
-
-// TestDialFailsForAllAtOnce: those who wait share the failure, instead of
-// finding it one after another.
-func TestDialFailsForAllAtOnce(t *testing.T) {
-	t.Parallel()
-	hangUp, release := signal(t)
-	srv := listen(t, func(net.Conn) { <-hangUp })
-	c := client(t, "https://"+srv.Addr().String())
-	const callers = 200
-	var begun atomic.Int64
-	var all sync.WaitGroup
-	for range callers {
-		all.Go(func() {
-			begun.Add(1)
-			if e := failureOf(t, c.Dial(t.Context())); e == nil || e.Outcome != reset.Unavailable || e.Cause != reset.TLS {
-				t.Errorf("%v", e)
-			}
-		})
-	}
-	eventually(t, "the callers", func() bool { return begun.Load() == callers && srv.accepted.Load() == spares })
-	release()
-	all.Wait()
-	if n := srv.accepted.Load(); n > callers/2 {
-		t.Errorf("%d callers dialled by themselves", n)
-	}
-}
-
-func TestDialThatIsStoppedIsNotTheNetworksFault(t *testing.T) {
-	t.Parallel()
-	srv := listen(t, answerAll)
-	c := client(t, srv.url())
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	wantFailure(t, failureOf(t, c.Dial(ctx)), reset.NotSent, reset.NotSentCause)
 }
 
 func TestClosedClientSendsNothing(t *testing.T) {

@@ -147,6 +147,19 @@ func TestGateOpensInTimeAlone(t *testing.T) {
 	}
 }
 
+// overdue is a context whose deadline is over and whose timer has not fired yet.
+type overdue struct{ context.Context }
+
+func (overdue) Deadline() (time.Time, bool) { return time.Now().Add(-time.Hour), true }
+
+func TestGateDoesNotWaitForTheContextsTimer(t *testing.T) {
+	t.Parallel()
+	g := &gate{ctx: overdue{t.Context()}, cancel: func() {}, notAfter: soon()}
+	if g.open() {
+		t.Error("open after the deadline")
+	}
+}
+
 func TestGateClosesByItselfWhileNobodyWrites(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -63,7 +63,7 @@ func TestHangUpBeforeReading(t *testing.T) {
 	t.Parallel()
 	var seen [2]int
 	for range 60 {
-		got := make(chan int64, 1)
+		got := make(chan int64, 16)
 		srv := listen(t, func(c net.Conn) {
 			c.(*net.TCPConn).CloseWrite()
 			n, _ := io.Copy(io.Discard, c)
@@ -76,6 +76,9 @@ func TestHangUpBeforeReading(t *testing.T) {
 			wantFailure(t, e, reset.Unavailable, reset.Reset)
 		} else {
 			wantFailure(t, e, reset.Unanswered, reset.Reset)
+		}
+		if srv.accepted.Load() != 1 {
+			t.Fatal("a second connection was tried, although the first was new")
 		}
 		seen[min(n, 1)]++
 	}
