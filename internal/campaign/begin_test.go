@@ -141,6 +141,23 @@ func TestAnAnswerOfADeletedCampaignDoesNotReachItsSuccessor(t *testing.T) {
 	l.recount()
 }
 
+func TestAnAnswerOfADeletedCampaignDoesNotEndTheCallOfItsSuccessor(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 1)
+	older := l.mark(0)
+	l.want(older, AnswerGo)
+	l.rdb.Del(t.Context(), l.keys.campaign("c1"), l.keys.ledger("c1", 0))
+	l.pass(l.pool.Hour.CodeLife())
+	l.camp = l.add("c1", 1, "generation", "g2")
+	l.camp.Generation = "g2"
+	l.want(l.mark(0), AnswerGo)
+	if s := l.settle(older, accepted()); s.Recorded {
+		t.Error("the answer was recorded in a campaign that was made later")
+	}
+	l.wantState(0, Calling, reset.NoCause)
+	l.recount()
+}
+
 func TestASecondCampaignWithTheSameUserWaits(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t, 1)

@@ -11,17 +11,24 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"pgregory.net/rapid"
 
 	"github.com/rekeyhq/rekey/internal/redistest"
 	"github.com/rekeyhq/rekey/internal/reset"
 	"github.com/rekeyhq/rekey/internal/roster"
 )
 
+// tb is a testing.TB, or the T of one of rapid's runs.
+type tb interface {
+	rapid.TB
+	Context() context.Context
+}
+
 // ledger is a campaign under test. Its hash is written directly: how campaigns
 // come about is not what these tests are about.
 type ledger struct {
 	*Store
-	t     testing.TB
+	t     tb
 	rdb   *redis.Client
 	camp  Campaign
 	clock *miniredis.Miniredis // nil with a redis-server: its time is real

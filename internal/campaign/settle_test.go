@@ -262,11 +262,28 @@ func TestALateAnswerAfterTheNextBeginChangesNothing(t *testing.T) {
 	if s := l.settle(first, accepted()); s.Recorded || s.Record.State != Calling {
 		t.Errorf("the answer to an earlier call: %+v", s)
 	}
-	l.settle(second, refused())
+	l.settle(second, throttled())
 	if l.live(0) != "" {
 		t.Error("the live key of the second call stands after a refusal")
 	}
+	if s := l.settle(first, accepted()); s.Recorded || s.Record.State != Waiting {
+		t.Errorf("the answer to an earlier call: %+v", s)
+	}
 	l.recount()
+}
+
+func TestADoubtLastsFromTheMark(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 1)
+	m := l.mark(0)
+	l.want(m, AnswerGo)
+	want := l.now.Add(l.pool.Hour.CodeLife())
+	l.pass(9 * time.Second)
+	if s := l.settle(m, unanswered()); !s.Record.At.Equal(want) {
+		t.Errorf("in doubt until %v, want %v", s.Record.At, want)
+	}
+	l.pass(want.Sub(l.now))
+	l.want(l.mark(0), AnswerGo)
 }
 
 func TestTheLiveKeyIsTouchedOnlyByTheTokenThatSetIt(t *testing.T) {
