@@ -50,7 +50,6 @@ func (p *program) root() *cobra.Command {
 	root := p.Set(&cobra.Command{Use: p.Name, Short: "Operate campaigns", Long: long})
 	root.PersistentFlags().StringVar(&p.pool, "pool", "", "the pool, where the campaign's id does not say it")
 	root.AddCommand(p.list(), p.show(), p.start(), p.pause(), p.resume(), p.cancel(), p.wait(), p.report(), p.find(), p.replay(), p.delete())
-	cobra.EnableCommandSorting = false
 	cli.Verbs(root)
 	return root
 }

@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/spf13/cobra"
 )
 
 // The exit codes.
@@ -83,7 +84,8 @@ type Run func(ctx context.Context, args []string, getenv func(string) string, st
 // Main runs a program with the process's own things and returns the exit code.
 // The first SIGINT or SIGTERM ends the context; the second ends the process.
 func Main(run Run) int {
-	redis.SetLogger(silence{}) // what it says goes into errors, and these are explained
+	redis.SetLogger(silence{})         // what it says goes into errors, and these are explained
+	cobra.EnableCommandSorting = false // the order in which they are added is the one in which they are used
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
