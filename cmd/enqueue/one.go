@@ -165,6 +165,9 @@ func (c *command) became(ctx context.Context, t *target, ref reset.Ref, r campai
 	if r.State == campaign.Accepted {
 		return nil
 	}
+	if r.State == campaign.Skipped {
+		return cli.WithCode(cli.CodeNotAccepted, fmt.Errorf("%s was not sent: the user holds a code that is still alive", ref))
+	}
 	found, err := t.store.Campaign(ctx, ref.Campaign)
 	if err != nil {
 		return err
