@@ -107,6 +107,16 @@ func TestNoLogHoldsAPerson(t *testing.T) {
 	}
 }
 
+// TestHandlersOfOthersGetThePlaceholder: one that knows neither fmt nor JSON
+// asks for the resolved value.
+func TestHandlersOfOthersGetThePlaceholder(t *testing.T) {
+	t.Parallel()
+	v := slog.AnyValue(reset.Hide(name)).Resolve()
+	if v.Kind() != slog.KindString || v.String() != "[personal]" {
+		t.Errorf("%v %v", v.Kind(), v)
+	}
+}
+
 func TestNoJSONHoldsAPerson(t *testing.T) {
 	t.Parallel()
 	for held, v := range holders() {
