@@ -206,25 +206,6 @@ func TestAReplayedRowWaitsForTheEndOfItsOwnCode(t *testing.T) {
 	l.want(l.mark(0), AnswerGo)
 }
 
-func TestALateAnswerReachesAReplayedRow(t *testing.T) {
-	t.Parallel()
-	l := newTimedLedger(t, 2, "on_doubt", "park")
-	sent, limited := l.mark(0), l.mark(1)
-	l.want(sent, AnswerGo)
-	l.want(limited, AnswerGo)
-	l.pass(l.pool.Hour.Busy())
-	l.want(l.mark(0), AnswerParked)
-	l.want(l.mark(1), AnswerParked)
-	l.replay(Filter{States: []State{Parked}}, 2)
-	l.settle(sent, accepted())
-	l.wantState(0, Accepted, reset.NoCause)
-	l.want(l.mark(0), AnswerSettled)
-	if s := l.settle(limited, userLimited()); s.Recorded {
-		t.Errorf("an answer that says nothing of the message moved the row: %+v", s)
-	}
-	l.recount()
-}
-
 func TestCaseDistinguishesUsersWhereThePoolDoes(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t, 2)
