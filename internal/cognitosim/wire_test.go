@@ -27,6 +27,7 @@ func TestAnErrorLooksAsOnTheWire(t *testing.T) {
 	if got := a.header.Get("Content-Type"); got != "application/x-amz-json-1.1" {
 		t.Errorf("Content-Type is %q", got)
 	}
+	//lint:ignore SA1008 the spelling that AWS sends is what is tested
 	id := a.header["x-amzn-RequestId"]
 	if len(id) != 1 || !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(id[0]) {
 		t.Errorf("request id is %q", id)
@@ -39,10 +40,12 @@ func TestErrorsComeInEveryForm(t *testing.T) {
 	seen := map[string]int{}
 	for range 60 {
 		a := forgot(t, s, "nobody")
+		//lint:ignore SA1008 the spelling that AWS sends is what is tested
+		typed := a.header["x-amzn-ErrorType"] != nil
 		switch {
 		case a.code() == "UserNotFoundException":
 			seen["bare"]++
-		case strings.HasSuffix(a.code(), "#UserNotFoundException") && a.body["Message"] != nil && a.header["x-amzn-ErrorType"] == nil:
+		case strings.HasSuffix(a.code(), "#UserNotFoundException") && a.body["Message"] != nil && !typed:
 			seen["namespace"]++
 		case strings.HasPrefix(a.code(), "UserNotFoundException:http://"):
 			seen["url"]++
