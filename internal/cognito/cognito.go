@@ -53,7 +53,7 @@ func New(c Config) (*Client, error) {
 		userAgent: c.UserAgent,
 		hour:      c.Hour,
 		secrets:   newSecrets(c.ClientSecrets),
-		conns:     newConns(target, c.MaxConns),
+		conns:     newConns(newDialler(target, c), c.MaxConns),
 		rows:      Rows(c.LambdaRefusals...),
 	}, nil
 }

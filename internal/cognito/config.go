@@ -37,6 +37,9 @@ type Config struct {
 	// MaxConns is how many idle connections are kept; zero is 64. How many are
 	// in use at once is the callers' number.
 	MaxConns int
+	// Dial opens connections to the host itself, below TLS; nil is the
+	// network's own. A rehearsal on fake time has its twin in memory.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 const (
@@ -159,6 +162,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxConns == 0 {
 		c.MaxConns = defaultMaxConns
+	}
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
 	}
 	return c
 }

@@ -57,11 +57,12 @@ func (e *dialError) Unwrap() error { return e.err }
 // dialler makes connections.
 type dialler struct {
 	target target
+	open   func(ctx context.Context, network, address string) (net.Conn, error)
 	tls    *tls.Config
 }
 
-func newDialler(t target) *dialler {
-	return &dialler{target: t, tls: &tls.Config{
+func newDialler(t target, c Config) *dialler {
+	return &dialler{target: t, open: c.Dial, tls: &tls.Config{
 		ServerName: t.host,
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"http/1.1"},
@@ -70,7 +71,7 @@ func newDialler(t target) *dialler {
 
 // dial connects and shakes hands.
 func (d *dialler) dial(ctx context.Context) (*wire, error) {
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", d.target.address())
+	raw, err := d.open(ctx, "tcp", d.target.address())
 	if err != nil {
 		return nil, &dialError{dialCause(err), err}
 	}

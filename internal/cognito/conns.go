@@ -37,8 +37,8 @@ type flight struct {
 	err  error
 }
 
-func newConns(t target, keep int) *conns {
-	return &conns{dialler: newDialler(t), keep: keep}
+func newConns(d *dialler, keep int) *conns {
+	return &conns{dialler: d, keep: keep}
 }
 
 // take returns an idle connection, or dials one.

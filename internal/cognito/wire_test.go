@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	cip "github.com/aws/aws-sdk-go-v2/service/cognitoidentityprovider"
+
 	"github.com/rekeyhq/rekey/internal/reset"
 )
 
@@ -36,6 +38,19 @@ func TestUnknownHostIsUnavailable(t *testing.T) {
 	// A name that no resolver is asked for.
 	c := client(t, "http://a..b:80")
 	wantFailure(t, failureOf(t, c.Dial(t.Context())), reset.Unavailable, reset.DNS)
+}
+
+// TestRequestThatCannotBeMadeIsMisconfigured: it would fail for every row, so
+// it must halt the pool and not go round in circles.
+func TestRequestThatCannotBeMadeIsMisconfigured(t *testing.T) {
+	t.Parallel()
+	c := client(t, "http://127.0.0.1:1")
+	c.sdk = cip.New(cip.Options{}) // it knows neither Region nor endpoint
+	_, e := forgot(t, c, "alice")
+	wantFailure(t, e, reset.Misconfigured, reset.Other)
+	if e.Code != "SDK" || !strings.Contains(e.Text, "Region") {
+		t.Errorf("%v does not say why", e)
+	}
 }
 
 func TestHangUpInTheHandshakeIsUnavailable(t *testing.T) {
