@@ -325,6 +325,9 @@ func TestADeletionThatStoppedHalfWayIsEnded(t *testing.T) {
 			if c := l.campaign("c"); !c.Deleting {
 				t.Error("it does not say that it is being deleted")
 			}
+			if b := old.begin(old.mark(0)); b.Answer != AnswerGone {
+				t.Errorf("a row of a campaign that is being deleted: %v", b.Answer)
+			}
 			l.ok(end(l))
 			if b := old.begin(old.mark(0)); b.Answer != AnswerGone {
 				t.Errorf("a row of the old campaign: %v", b.Answer)

@@ -207,6 +207,18 @@ func broken(rows iter.Seq2[roster.Row, error], err error) iter.Seq2[roster.Row, 
 	}
 }
 
+// await polls until something holds.
+func (l *life) await(what string, holds func() bool) {
+	l.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			l.t.Fatalf("not in ten seconds: %s", what)
+		}
+	}
+}
+
 // together runs f in n goroutines that begin at once.
 func together(n int, f func(i int)) {
 	var wg sync.WaitGroup

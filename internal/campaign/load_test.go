@@ -112,16 +112,20 @@ func TestAStaleLoaderCanNeitherWriteNorEnd(t *testing.T) {
 	for _, at := range []struct {
 		name string
 		row  int
-	}{{"in the middle", 1500}, {"before its end", 5000}} {
+	}{{"in the middle", 1500}, {"before its end", 4 * roster.ChunkRows}} {
 		t.Run(at.name, func(t *testing.T) {
 			l := newLife(t)
-			g := gated(l.reader(csvOf(0, 5000)), at.row)
+			g := gated(l.reader(csvOf(0, 4*roster.ChunkRows)), at.row)
 			ended := make(chan error)
 			go func() {
 				_, err := l.load(context.Background(), Spec{ID: "c"}, g.source)
 				ended <- err
 			}()
 			<-g.reached
+			l.await("its full chunks are written", func() bool {
+				n, _ := l.rdb.HGet(t.Context(), l.keys.campaign("c"), "chunks").Int()
+				return n == at.row/roster.ChunkRows
+			})
 			_, err := l.Load(t.Context(), Spec{ID: "c"}, l.reader(csvOf(7000, 9000)))
 			l.ok(err)
 			close(g.open)
