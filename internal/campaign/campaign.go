@@ -239,7 +239,7 @@ func (c Campaign) under(halt map[string]string) Campaign {
 	if len(halt) == 0 || c.State != Running {
 		return c
 	}
-	c.State, c.PoolHalted = Halted, true
+	c.State, c.Plan.State, c.PoolHalted = Halted, Halted, true
 	c.Reason, c.Next = halt["reason"], halt["next"]
 	return c
 }

@@ -117,7 +117,8 @@ func (l *loader) beginOver(ctx context.Context) (string, error) {
 	if err != nil || word != "deleting" {
 		return word, err
 	}
-	if err := l.remove(ctx, l.spec.ID, removal{}); err != nil {
+	// Stale: somebody else has ended it meanwhile.
+	if err := l.remove(ctx, l.spec.ID, removal{token: l.token}); err != nil && !errors.As(err, new(ErrStale)) {
 		return "", fmt.Errorf("end the deletion that was interrupted: %w", err)
 	}
 	if err := l.claim(ctx, l.spec.ID); err != nil {

@@ -1,0 +1,129 @@
+package campaign
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Delete removes a campaign and everything that is known of it, except that
+// its users' codes may still be alive. The number to confirm is its total; a
+// campaign that is loading has none yet. An interrupted deletion is ended by
+// deleting or loading again.
+func (s *Store) Delete(ctx context.Context, id string, confirm int64) error {
+	err := s.remove(ctx, id, removal{confirm: confirm})
+	if errors.As(err, new(ErrUnknown)) {
+		// A load that was killed at its very beginning left the claim alone.
+		seen, claimErr := s.claimed(ctx, id)
+		if claimErr != nil || seen == "" {
+			return errors.Join(err, claimErr)
+		}
+		dropped, claimErr := s.unclaim(ctx, id, seen)
+		if dropped || claimErr != nil {
+			return claimErr
+		}
+	}
+	return err
+}
+
+// removal says why a campaign may be removed: an operator confirmed a number,
+// or the load that holds the token discards it. A deletion that was interrupted
+// is ended whatever this says.
+type removal struct {
+	confirm int64
+	token   string
+}
+
+// remove goes through the steps of a deletion; ids.go explains their order.
+func (s *Store) remove(ctx context.Context, id string, why removal) error {
+	seen, err := s.claimed(ctx, id)
+	if err != nil {
+		return err
+	}
+	token := rand.Text()
+	r, err := s.answer(ctx, 4, "delete_begin", []string{s.keys.campaign(id)}, token, why.confirm, why.token)
+	if err != nil {
+		return fmt.Errorf("delete %s: %w", id, err)
+	}
+	what, state, n, generation := r.text(0), Status(r.text(1)), r.int(2), r.text(3)
+	switch {
+	case r.err != nil:
+		return r.err
+	case what == "stale":
+		return ErrStale{ID: id}
+	case what != "begun":
+		return s.refusal(command{verb: "delete", id: id, confirm: why.confirm, of: "rows"}, what, state, n)
+	}
+	if err := s.empty(ctx, id, generation, emptying{token: token, chunks: n}); err != nil {
+		return fmt.Errorf("delete %s: %w", id, err)
+	}
+	if _, err := s.unclaim(ctx, id, seen); err != nil {
+		return err
+	}
+	keys := []string{s.keys.campaign(id), s.keys.open(id), s.keys.campaigns()}
+	return s.run(ctx, "delete_end", keys, token, id).Err()
+}
+
+// emptying is a deletion that has begun.
+type emptying struct {
+	token  string
+	chunks int64
+}
+
+// empty removes the chunks, and what the pool's own keys hold of the campaign.
+func (s *Store) empty(ctx context.Context, id, generation string, e emptying) error {
+	for from := int64(0); from < e.chunks; from += keysAtOnce / 2 {
+		keys := []string{s.keys.campaign(id)}
+		for n := from; n < min(from+keysAtOnce/2, e.chunks); n++ {
+			keys = append(keys, s.keys.roster(id, n), s.keys.ledger(id, n))
+		}
+		ok, err := s.run(ctx, "delete_chunks", keys, e.token).Bool()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrStale{ID: id}
+		}
+	}
+	if generation == "" {
+		return nil // it never ran
+	}
+	return s.forget(ctx, id+"#* "+generation)
+}
+
+// scanAtOnce is how many entries a step of a scan looks at.
+const scanAtOnce = 1000
+
+// forget removes the members that match from the pool's keys. No new campaign
+// has the generation in them, so nothing of it can be hit.
+func (s *Store) forget(ctx context.Context, match string) error {
+	scans := []struct {
+		key  string
+		scan func(ctx context.Context, key string, cursor uint64, match string, count int64) *redis.ScanCmd
+		drop func(ctx context.Context, key string, members ...string) *redis.IntCmd
+	}{
+		{s.keys.later(), s.rdb.ZScan, s.zrem},
+		{s.keys.doubts(), s.rdb.HScan, s.rdb.HDel},
+		{s.keys.misconfigured(), s.rdb.HScan, s.rdb.HDel},
+	}
+	for _, in := range scans {
+		found := in.scan(ctx, in.key, 0, match, scanAtOnce).Iterator()
+		for found.Next(ctx) {
+			if err := in.drop(ctx, in.key, found.Val()).Err(); err != nil {
+				return err
+			}
+			found.Next(ctx) // its score, or its value
+		}
+		if err := found.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) zrem(ctx context.Context, key string, members ...string) *redis.IntCmd {
+	return s.rdb.ZRem(ctx, key, members)
+}
