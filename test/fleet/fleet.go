@@ -46,7 +46,7 @@ type Options struct {
 // Fleet is a running Redis and twin, a configuration, and the programs.
 type Fleet struct {
 	Redis *embedredis.Server // nil where Options named one
-	Users string // a CSV file of the twin's users
+	Users string             // a CSV file of the twin's users
 
 	t       *testing.T
 	dir     string

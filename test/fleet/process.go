@@ -70,4 +70,3 @@ func (p *Process) address(t *testing.T) string {
 	}
 	return ""
 }
-

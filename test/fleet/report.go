@@ -107,7 +107,6 @@ func (f *Fleet) Journal() map[string][]Entry {
 	return calls
 }
 
-
 // Campaign loads and starts the fleet's users, all of them.
 func (f *Fleet) Campaign(id string, users int) {
 	f.t.Helper()
