@@ -168,4 +168,5 @@ func (s *Server) block(ctx context.Context, d time.Duration, why string) {
 	if err := s.pool.Bucket.Block(ctx, s.name, d, why); err != nil {
 		s.log.Warn("the pool was not blocked", "err", err)
 	}
+	s.lookAtBucket(ctx) // the feeder stops at once
 }

@@ -175,11 +175,16 @@ func TestSpentDailyQuotaBlocksThePoolAndTheWindowStaysShort(t *testing.T) {
 	q := newQueues(r.rdb, poolName)
 	r.run("breach", names)
 	r.until("the pool is blocked", 20*time.Second, func() bool {
-		s, err := w.limit.State(t.Context())
+		s := w.bucket.Load()
+		if s == nil {
+			return false
+		}
 		_, blocked := s.Blocked(poolName)
-		return err == nil && blocked
+		return blocked
 	})
 	before, calls := r.campaign("breach"), r.twin.Calls()
+	// An urgent campaign has a window of its own, and that stays empty too.
+	r.run("urgent", names[:5], func(s *campaign.Spec) { s.Priority = campaign.Urgent })
 	r.until("some seconds pass", 10*time.Second, func() bool {
 		_, other, err := q.lengths(t.Context(), time.Now())
 		if err != nil {
@@ -195,6 +200,9 @@ func TestSpentDailyQuotaBlocksThePoolAndTheWindowStaysShort(t *testing.T) {
 	after := r.campaign("breach")
 	if after.Cursor > before.Cursor+10 {
 		t.Errorf("fed while blocked: cursor from %d to %d", before.Cursor, after.Cursor)
+	}
+	if c := r.campaign("urgent"); c.Cursor != 0 {
+		t.Errorf("%d urgent rows were fed while blocked", c.Cursor)
 	}
 	if n := r.twin.Calls(); n > calls+2 {
 		t.Errorf("%d calls while blocked", n-calls)
@@ -269,17 +277,23 @@ func TestCallWithoutAnAnswerIsMadeAgainOnlyAfterTheCodesLife(t *testing.T) {
 
 func TestStopDrains(t *testing.T) {
 	t.Parallel()
-	names := users(400)
-	r := newRig(t, 100, cognitosim.Options{Users: cognitosim.Users{N: len(names)}, Latency: 400 * time.Millisecond})
+	names := users(100)
+	// Of 32 handlers about eight call and the others stand in line.
+	r := newRig(t, 20, cognitosim.Options{Users: cognitosim.Users{N: len(names)}, Latency: 400 * time.Millisecond})
 	w := r.worker()
 	r.run("breach", names)
-	r.await("breach", "many calls in flight", 10*time.Second, func(c campaign.Campaign) bool { return c.Counts.Calling > 10 })
+	r.await("breach", "calls in flight", 10*time.Second, func(c campaign.Campaign) bool { return c.Counts.Calling > 4 && c.Counts.Accepted > 10 })
 	began := time.Now()
 	if err := w.stop(); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(began); took > reset.MinHour.Deadline()+time.Second {
 		t.Errorf("stopping took %v", took)
+	}
+	for _, e := range r.twin.Journal() {
+		if e.At.After(began.Add(300 * time.Millisecond)) {
+			t.Fatalf("a call began %v after the stop", e.At.Sub(began))
+		}
 	}
 	c := r.campaign("breach")
 	if c.Counts.Calling != 0 || c.Counts.InDoubt != 0 || c.Counts.Accepted != r.twin.Calls() {
@@ -413,5 +427,52 @@ func TestACallCostsAtMostEightScripts(t *testing.T) {
 	t.Logf("%.2f scripts a call", per)
 	if per > 8 || per < 5 {
 		t.Errorf("%.2f scripts a call, want at most 8", per)
+	}
+}
+
+func TestUnreachableCognitoCostsNoRowAnything(t *testing.T) {
+	t.Parallel()
+	names := users(60)
+	r := newRig(t, 60, cognitosim.Options{Users: cognitosim.Users{N: len(names)}})
+	w := r.worker()
+	r.twin.Down()
+	r.run("breach", names)
+	r.until("the breaker opens", 20*time.Second, w.breaker.Open)
+	r.twin.Up()
+	r.await("breach", "done", 40*time.Second, done)
+	r.wantEachCalledOnce(names)
+	for line, err := range r.store.Rows(t.Context(), r.campaign("breach"), campaign.Filter{}) {
+		if err != nil || line.State != campaign.Accepted || line.Attempts != 0 {
+			t.Fatalf("%s: %v, %d attempts, %v", line.Ref, line.State, line.Attempts, err)
+		}
+	}
+}
+
+func TestRedisAwayForSomeSecondsAndNobodyIsCalledTwice(t *testing.T) {
+	t.Parallel()
+	server := redistest.Real(t, "--appendonly", "yes", "--appendfsync", "always")
+	names := users(200)
+	r := newRigOn(t, redistest.Client(t, server), 40, cognitosim.Options{Users: cognitosim.Users{N: len(names)}, Latency: 100 * time.Millisecond})
+	r.worker()
+	r.worker()
+	r.run("breach", names)
+	r.await("breach", "under way", 20*time.Second, func(c campaign.Campaign) bool { return c.Counts.Accepted > 40 })
+	server.Kill()
+	away := time.Now()
+	r.until("some seconds pass", 10*time.Second, func() bool { return time.Since(away) > 3*time.Second })
+	calls := r.twin.Calls()
+	r.until("another one", 10*time.Second, func() bool { return time.Since(away) > 4*time.Second })
+	if n := r.twin.Calls(); n != calls {
+		t.Errorf("%d calls while Redis was away", n-calls)
+	}
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.await("breach", "done", 60*time.Second, done)
+	sent := r.sent()
+	for _, name := range names {
+		if sent[name] != 1 {
+			t.Errorf("%s got %d messages", name, sent[name])
+		}
 	}
 }

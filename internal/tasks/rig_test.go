@@ -26,6 +26,17 @@ import (
 
 const poolName = "prod"
 
+// quiet is a logger for go-redis, which else tells stderr of every Redis that a
+// test takes away.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
+	os.Exit(m.Run())
+}
+
 // rig is a pool of its own: a Redis, a twin, and workers in this process.
 type rig struct {
 	t     *testing.T
@@ -41,11 +52,16 @@ type rig struct {
 // the twin allows a little more.
 func newRig(t *testing.T, rate float64, o cognitosim.Options) *rig {
 	t.Helper()
+	return newRigOn(t, redistest.New(t), rate, o)
+}
+
+func newRigOn(t *testing.T, rdb *redis.Client, rate float64, o cognitosim.Options) *rig {
+	t.Helper()
 	o.Hour = time.Duration(reset.MinHour)
 	if o.Quota == 0 {
 		o.Quota, o.Burst = 2*rate, int(rate)
 	}
-	r := &rig{t: t, rdb: redistest.New(t), twin: simtest.Start(t, o), log: &syncBuffer{}}
+	r := &rig{t: t, rdb: rdb, twin: simtest.Start(t, o), log: &syncBuffer{}}
 	r.quota = ratelimit.Quota{Name: "q", Limit: rate, Share: 1, Burst: 2}
 	r.store = r.open()
 	t.Cleanup(func() {
@@ -182,7 +198,10 @@ func (r *rig) await(id, what string, within time.Duration, ok func(campaign.Camp
 	r.t.Helper()
 	var c campaign.Campaign
 	r.until(fmt.Sprintf("%s: %s", id, what), within, func() bool {
-		c = r.campaign(id)
+		var err error
+		if c, err = r.store.Campaign(r.t.Context(), id); err != nil {
+			return false // Redis may be away
+		}
 		return ok(c)
 	})
 	return c
