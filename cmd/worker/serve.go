@@ -58,6 +58,7 @@ type worker struct {
 	name     string
 	log      *slog.Logger
 	rdb      redis.UniversalClient
+	replicas int // that must have a mark
 	registry *prometheus.Registry
 	buckets  map[string]*ratelimit.Bucket
 	clients  []*cognito.Client
@@ -65,7 +66,7 @@ type worker struct {
 }
 
 func newWorker(ctx context.Context, cfg *config.Config, rdb redis.UniversalClient, log *slog.Logger) (*worker, error) {
-	w := &worker{name: workerName(), rdb: rdb, registry: prometheus.NewRegistry(), buckets: map[string]*ratelimit.Bucket{}}
+	w := &worker{name: workerName(), rdb: rdb, replicas: cfg.WaitReplicas, registry: prometheus.NewRegistry(), buckets: map[string]*ratelimit.Bucket{}}
 	w.log = log.With("worker", w.name)
 	for name, q := range cfg.Quotas {
 		quota := ratelimit.Quota{Name: name, Limit: q.Limit, Share: q.Share, Echo: q.Echo, Burst: q.Burst, Daily: q.Daily}
@@ -98,6 +99,7 @@ func (w *worker) add(ctx context.Context, p config.Pool, m *tasks.Metrics) error
 	w.clients = append(w.clients, client)
 	store, err := campaign.Open(ctx, w.rdb, campaign.Pool{
 		Name: p.Name, Hour: reset.Hour(p.Hour), CaseSensitive: p.CaseSensitive, Retention: p.Retention,
+		WaitReplicas: w.replicas,
 	})
 	if err != nil {
 		return err

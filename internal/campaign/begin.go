@@ -57,17 +57,31 @@ type Begun struct {
 // be repeated with the same token. Only an AnswerGo allows the call.
 //
 // On an error it is not known whether the mark stands: the caller must not
-// call, and settles NotSent.
+// call, and settles NotSent. ErrTooFewReplicas is one of them.
 func (s *Store) Begin(ctx context.Context, m Mark) (Begun, error) {
 	if err := m.validate(); err != nil {
 		return Begun{}, err
 	}
-	r, err := s.answer(ctx, 4, "begin", append(s.keys.row(m.Ref), s.liveOf(m.Username)),
-		rowArgs(m.Ref, m.Token, m.NotAfter.UnixMilli(), s.busy(), s.codeLife(), DoubtLimit)...)
+	r, copies, err := s.mark(ctx, append(s.keys.row(m.Ref), s.liveOf(m.Username)),
+		rowArgs(m.Ref, m.Token, m.NotAfter.UnixMilli(), s.busy(), s.codeLife(), DoubtLimit))
 	if err != nil {
 		return Begun{}, fmt.Errorf("begin %s: %w", m.Ref, err)
 	}
-	return begun(r)
+	b, err := begun(r)
+	if err == nil && b.Answer == AnswerGo && copies < s.pool.WaitReplicas {
+		return Begun{}, fmt.Errorf("begin %s: %w", m.Ref, ErrTooFewReplicas{Have: copies, Want: s.pool.WaitReplicas})
+	}
+	return b, err
+}
+
+// mark runs the script. With WaitReplicas it also says how many replicas have
+// what it wrote.
+func (s *Store) mark(ctx context.Context, keys []string, args []any) (r reply, copies int, err error) {
+	if s.pool.WaitReplicas > 0 {
+		return s.markAndWait(ctx, keys, args)
+	}
+	r, err = s.answer(ctx, 4, "begin", keys, args...)
+	return r, 0, err
 }
 
 func begun(r reply) (Begun, error) {

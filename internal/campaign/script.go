@@ -89,7 +89,11 @@ func (s *Store) run(ctx context.Context, script string, keys []string, args ...a
 
 // answer runs a script whose answer is an array of n values.
 func (s *Store) answer(ctx context.Context, n int, script string, keys []string, args ...any) (reply, error) {
-	v, err := s.run(ctx, script, keys, args...).Slice()
+	return replyOf(s.run(ctx, script, keys, args...), n, script)
+}
+
+func replyOf(cmd *redis.Cmd, n int, script string) (reply, error) {
+	v, err := cmd.Slice()
 	if err != nil {
 		return reply{}, fmt.Errorf("script %s: %w", script, err)
 	}

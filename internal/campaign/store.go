@@ -34,6 +34,8 @@ type Pool struct {
 	CaseSensitive bool
 	// Retention is how long a done campaign keeps its roster.
 	Retention time.Duration
+	// WaitReplicas is how many replicas must have a mark before Begin says go.
+	WaitReplicas int
 }
 
 // liveKeyBytes is the length of the secret under which usernames are hashed.

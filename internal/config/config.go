@@ -30,6 +30,9 @@ type Config struct {
 	Path string
 	// Redis is where the campaigns are.
 	Redis Redis
+	// WaitReplicas is how many replicas must have a call's mark before the call
+	// goes out.
+	WaitReplicas int
 	// Listen is where a worker serves /metrics, /livez and /readyz; "" is off.
 	Listen string
 	// Pools are the user pools by the name that every command uses.

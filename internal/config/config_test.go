@@ -68,6 +68,7 @@ func TestASmallFileIsCompletedByDefaults(t *testing.T) {
 const complete = `
 redis: rediss+sentinel://h1,h2:26380/main/2
 redis_password_file: redis-password
+wait_replicas: 2
 listen: ""
 pools:
   prod:
@@ -114,6 +115,9 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}
 	if got := c.Quotas["acme/eu-west-1"]; got != (Quota{"acme/eu-west-1", 40, 0.5, 0, 3, 50}) || len(c.Quotas) != 1 {
 		t.Errorf("the quotas are %+v", c.Quotas)
+	}
+	if c.WaitReplicas != 2 {
+		t.Errorf("wait_replicas is %d", c.WaitReplicas)
 	}
 	if c.Listen != "" {
 		t.Errorf("listen is %q, and was turned off", c.Listen)

@@ -16,6 +16,8 @@ const (
 	// shortestHour: a call's deadline is a tenth of it, and a deadline under a
 	// second would time out good calls.
 	shortestHour = 10 * time.Second
+	// mostReplicas: each one that is waited for is one that can hold up every call.
+	mostReplicas = 5
 )
 
 func newQuota(name string) Quota {
@@ -33,6 +35,7 @@ func (f *file) parse(text []byte) (*Config, error) {
 	root.fields([]field{
 		{"redis", value(&c.Redis, ParseRedis)},
 		{"redis_password_file", value(&password, parseText)},
+		{"wait_replicas", value(&c.WaitReplicas, between(0, mostReplicas))},
 		{"listen", value(&c.Listen, parseListen)},
 		{"pools", func(n node) { n.pools(c.Pools) }},
 		{"quotas", func(n node) { n.quotas(c.Quotas, where) }},

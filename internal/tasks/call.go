@@ -66,16 +66,29 @@ func answerOf(m reset.Medium, err error) failed {
 	return failed{a, err}
 }
 
-// unmarked is what happens when the reply to Begin was lost: the mark may be
-// there or not, so the row is not called, and the mark is taken back.
+// unmarked is what happens when the reply to Begin was lost, or too few replicas
+// have the mark: it may be there or not, so the row is not called, and the mark
+// is taken back.
 func (s *Server) unmarked(mark campaign.Mark, t turn, err error) error {
-	s.log.Warn("the mark of a call got no reply; it is not made", "row", mark.Ref.String(), "err", err)
+	s.log.Warn("a mark is not certain; the call is not made", "row", mark.Ref.String(), "err", err)
 	s.pool.Bucket.GiveUp(t.token, ratelimit.ByRedis)
 	v := s.next.verdict(answer{outcome: reset.NotSent, cause: reset.NotSentCause}, campaign.Record{}, s.clock.now())
 	if _, err := s.settle(mark, v); err != nil {
 		return rest(patience, "not recorded")
 	}
+	if errors.As(err, new(campaign.ErrTooFewReplicas)) {
+		s.holdOn()
+	}
 	return errAgain
+}
+
+// holdOn keeps the worker from beginning anything for a moment. Until the
+// replicas are back every token would be spent for nothing, and of a day's
+// budget as well.
+func (s *Server) holdOn() {
+	s.trouble.begin()
+	defer s.trouble.end()
+	_ = pause(s.stop.ctx, patience)
 }
 
 // held is the fate of a task whose row Begin did not give away.

@@ -20,7 +20,12 @@ local function answer(what, till) return {what, till or 0, NOW_MS, encode(old)} 
 
 if FINAL[old.state] then return answer('settled') end
 local call = old.state == CALLING and (call_in(CALLS, row) or {token = '-', mark = old.time * 1000})
-if call and call.token == token then return answer('go') end
+if call and call.token == token then
+  -- Written once more: where replicas are waited for, a connection's WAIT is
+  -- only for what that connection wrote, and this may be another one.
+  redis.call('HSET', CALLS, member(row), token .. ' ' .. int(call.mark))
+  return answer('go')
+end
 if c[2] ~= 'running' or redis.call('EXISTS', HALT) == 1 then return answer('stopped') end
 
 if call and NOW_MS < call.mark + busy then return answer('busy', call.mark + busy) end
