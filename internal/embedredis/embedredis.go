@@ -35,6 +35,8 @@ type Options struct {
 	Dir string
 	// Args are more arguments of redis-server, such as "--appendonly", "yes".
 	Args []string
+	// File is a configuration file, which a sentinel must have and writes to.
+	File string
 	// InMemory asks for the one in memory even where there is a redis-server.
 	InMemory bool
 }
@@ -126,6 +128,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 	defer func() { _ = log.Close() }()
 	args := append([]string{"--port", "0", "--unixsocket", s.socket(), "--dir", s.opts.Dir, "--save", ""}, s.opts.Args...)
+	if s.opts.File != "" {
+		args = append([]string{s.opts.File}, args...)
+	}
 	s.cmd = exec.Command(Program, args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = dieWithParent()

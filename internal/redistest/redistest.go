@@ -6,7 +6,9 @@
 package redistest
 
 import (
+	"net"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
@@ -34,19 +36,58 @@ func Real(t testing.TB, args ...string) *embedredis.Server {
 // Server starts a fresh server, for tests that kill it or hand its URL on.
 func Server(t testing.TB, args ...string) *embedredis.Server {
 	t.Helper()
+	s, err := start(t, embedredis.Options{Args: args})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func start(t testing.TB, o embedredis.Options) (*embedredis.Server, error) {
+	t.Helper()
 	if required() && !embedredis.Available() {
 		t.Fatal("REKEY_TEST_REDIS=required, and there is no redis-server on PATH")
 	}
-	s, err := embedredis.Start(t.Context(), embedredis.Options{Args: args})
+	s, err := embedredis.Start(t.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
+	return s, nil
+}
+
+// Listening starts a redis-server that others reach as well, at 127.0.0.1 and a
+// port that is free: replicas, sentinels, the nodes of a Cluster. Without a
+// redis-server the test is skipped.
+func Listening(t testing.TB, options func(port string) embedredis.Options) (s *embedredis.Server, port string) {
+	t.Helper()
+	if !embedredis.Available() && !required() {
+		t.Skip("needs a redis-server on PATH")
+	}
+	var err error
+	for range 5 { // somebody else may be faster to take the port
+		port = Port(t)
+		if s, err = start(t, options(port)); err == nil {
+			return s, port
+		}
+	}
+	t.Fatal(err)
+	return nil, ""
+}
+
+// Port returns a port of 127.0.0.1 that is free now.
+func Port(t testing.TB) string {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = free.Close() }()
+	return strconv.Itoa(free.Addr().(*net.TCPAddr).Port)
 }
 
 // Client returns a client of s that ends with the test.
