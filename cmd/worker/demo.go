@@ -132,7 +132,7 @@ func (s *stage) about() string {
 	if s.redis.Real() {
 		return "a redis-server of its own"
 	}
-	return "in memory, since there is no redis-server on PATH: for some ten thousand users, no more"
+	return "in memory, since there is no redis-server on PATH: for some fifty calls a second and ten thousand users, no more"
 }
 
 // advise says what to try here, and how to do it for real.

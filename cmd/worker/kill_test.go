@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,4 +81,38 @@ func running(t *testing.T, rdb redis.UniversalClient, users int) *campaign.Store
 		t.Fatal(err)
 	}
 	return store
+}
+
+func TestASecondSIGTERMEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	server := redistest.Real(t)
+	twin := simtest.Start(t, cognitosim.Options{Users: cognitosim.Users{N: 5}})
+	store := running(t, redistest.Client(t, server), 5)
+	// Cognito's own hour: a call may take ten seconds, and these take them.
+	path := configFile(t, fmt.Sprintf("redis: %s\nlisten: \"\"\npools: {prod: {region: eu-west-1, client_id: %s, endpoint: %q}}\n",
+		server.URL(), cognitosim.DefaultClientID, twin.URL()))
+	twin.Pause()
+	p := start(t, "--config", path)
+	until(t, "calls are in flight", 20*time.Second, func() bool {
+		c, err := store.Campaign(t.Context(), "breach")
+		return err == nil && c.Counts.Calling > 0
+	})
+	for range 2 {
+		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the signal has been taken", 5*time.Second, func() bool {
+			select {
+			case <-p.ended:
+				return true
+			default:
+				return strings.Contains(p.out.String(), "draining")
+			}
+		})
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(3 * time.Second):
+		t.Error("it goes on")
+	}
 }

@@ -166,6 +166,7 @@ func (w *worker) run(ctx context.Context, listen string) error {
 	for _, b := range w.buckets {
 		group.Go(func() error { return b.Run(life) })
 	}
+	context.AfterFunc(ctx, func() { w.log.Info("draining: calls in flight end, none begins; a second signal ends at once") })
 	serving, _ := errgroup.WithContext(ctx)
 	for _, s := range w.servers {
 		serving.Go(func() error { return s.Run(ctx) })

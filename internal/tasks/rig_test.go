@@ -3,6 +3,7 @@ package tasks
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -34,6 +35,11 @@ func (quiet) Printf(context.Context, string, ...any) {}
 
 func TestMain(m *testing.M) {
 	redis.SetLogger(quiet{})
+	flag.Parse()
+	// These tests wait more than they work: two at a time would take a minute.
+	if err := flag.Set("test.parallel", "5"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }
 
