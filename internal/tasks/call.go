@@ -157,7 +157,10 @@ func (s *Server) consequences(ref reset.Ref, t turn, a failed, settled campaign.
 	case reset.QuotaSpent:
 		s.block(ctx, s.next.quotaReturns(a.cause, s.clock.now()), a.cause.String())
 	case reset.NotSent:
-		s.pool.Bucket.GiveUp(t.token, whyNotSent(a.err))
+		// A rotated secret used its token: Cognito answered.
+		if a.cause != reset.NotAuthorizedSecretHash {
+			s.pool.Bucket.GiveUp(t.token, whyNotSent(a.err))
+		}
 	}
 	if settled.Halted != nil {
 		s.streak.forget()

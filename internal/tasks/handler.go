@@ -160,28 +160,45 @@ type turn struct {
 
 // inLine stands in line until it is this row's turn: the ledger has every
 // answer, a connection is there, the breaker lets calls through, and the bucket
-// has given a token that is still good.
+// has given a token that is still good. The permit comes before the token:
+// while the breaker is half-open only its probes cost the fleet tokens.
 func (s *Server) inLine(ctx context.Context, urgent bool) (turn, error) {
 	for {
 		if err := s.ready(ctx); err != nil {
 			return turn{}, err
 		}
-		began := time.Now()
-		token, err := s.pool.Bucket.Wait(ctx, s.name, urgent)
-		if err != nil {
-			return turn{}, err
-		}
-		s.metrics.rateWait.WithLabelValues(s.pool.Quota).Observe(time.Since(began).Seconds())
 		permit, err := s.breaker.Allow()
 		if err != nil {
-			continue // it opened meanwhile
+			continue // others were first, or it opened: ready waits for it
 		}
-		if !s.trouble.any() && time.Now().Before(token.NotAfter()) {
+		token, err := s.token(ctx, urgent)
+		if err != nil {
+			permit.Unused()
+			return turn{}, err
+		}
+		if s.usable(token, permit) {
 			return turn{token, permit}, nil
 		}
 		permit.Unused()
-		s.pool.Bucket.GiveUp(token, ratelimit.ByRedis)
 	}
+}
+
+func (s *Server) token(ctx context.Context, urgent bool) (ratelimit.Token, error) {
+	began := time.Now()
+	token, err := s.pool.Bucket.Wait(ctx, s.name, urgent)
+	if err == nil {
+		s.metrics.rateWait.WithLabelValues(s.pool.Quota).Observe(time.Since(began).Seconds())
+	}
+	return token, err
+}
+
+// usable looks at what may have changed while the row stood in line.
+func (s *Server) usable(token ratelimit.Token, permit breaker.Permit) bool {
+	if !time.Now().Before(token.NotAfter()) || s.trouble.any() {
+		s.pool.Bucket.GiveUp(token, ratelimit.ByRedis)
+		return false
+	}
+	return !permit.Stale()
 }
 
 // ready returns when a call could be made, were there a token.
