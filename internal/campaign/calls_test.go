@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,6 +47,22 @@ func TestTheLookPutsOldMarksInDoubtAndNoOthers(t *testing.T) {
 	l.recount()
 }
 
+func TestAMarkThatBecameYoungSinceTheLookStays(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 1)
+	m := l.mark(0)
+	l.want(m, AnswerGo)
+	// A look that found the row, and was slow: it is called again meanwhile.
+	if lost, err := l.lost(t.Context(), l.ref(0)); lost || err != nil {
+		t.Errorf("a young mark is lost: %v, %v", lost, err)
+	}
+	l.settle(m, accepted())
+	if lost, err := l.lost(t.Context(), l.ref(0)); lost || err != nil {
+		t.Errorf("a settled mark is lost: %v, %v", lost, err)
+	}
+	l.recount()
+}
+
 func TestTheLookFindsTheMarksOfACrashWhileTheCampaignIsPaused(t *testing.T) {
 	t.Parallel()
 	l := newTimedLedger(t, 2)
@@ -63,13 +80,18 @@ func TestTheLookDropsTheMarksOfADeletedCampaign(t *testing.T) {
 	l := newTimedLedger(t, 1)
 	l.want(l.mark(0), AnswerGo)
 	l.rdb.Del(t.Context(), l.keys.campaign("c1"), l.keys.ledger("c1", 0))
-	l.pass(time.Hour)
+	l.pass(l.pool.Hour.CodeLife())
+	l.camp = l.add("c1", 1, "generation", "g2")
+	l.camp.Generation = "g2"
+	m := l.mark(0)
+	l.want(m, AnswerGo)
 	if n := l.look(); n != 0 {
 		t.Errorf("%d doubts, want none", n)
 	}
-	if n := l.rdb.HLen(t.Context(), l.keys.calls()).Val(); n != 0 {
-		t.Errorf("%d entries are left in calls, want none", n)
+	if keys := l.rdb.HKeys(t.Context(), l.keys.calls()).Val(); !slices.Equal(keys, []string{member(m.Ref)}) {
+		t.Errorf("in calls are %q, want the successor's row alone", keys)
 	}
+	l.recount()
 }
 
 func TestOldDoubtsAreForgottenAndYoungOnesKept(t *testing.T) {

@@ -185,6 +185,10 @@ func TestTheWalkFindsWhatTheQueueLost(t *testing.T) {
 	if rows, _ = l.walk(); !slices.Contains(rows, 1) || slices.Contains(rows, 2) {
 		t.Error("a row whose time has come is not found, or one that must wait is")
 	}
+	l.pass(time.Hour)
+	if rows, _ = l.walk(); slices.Contains(rows, 2) || slices.Contains(rows, 3) {
+		t.Error("a row that later is about to feed is taken for lost")
+	}
 	l.recount()
 }
 

@@ -100,22 +100,47 @@ func TestALateAnswerIsFoundForADay(t *testing.T) {
 
 func TestALateAnswerAfterTheNextBeginChangesNothing(t *testing.T) {
 	t.Parallel()
-	l := newTimedLedger(t, 1)
-	first, second := l.mark(0), l.mark(0)
-	l.want(first, AnswerGo)
+	l := newTimedLedger(t, 2)
+	var first, second [2]Mark
+	for row := range int64(2) {
+		first[row], second[row] = l.mark(row), l.mark(row)
+		l.want(first[row], AnswerGo)
+	}
 	l.pass(l.pool.Hour.Busy())
-	l.want(l.mark(0), AnswerDoubt)
+	l.look()
 	l.pass(l.pool.Hour.CodeLife())
-	l.want(second, AnswerGo)
-	if s := l.settle(first, accepted()); s.Recorded || s.Record.State != Calling {
+	for row := range int64(2) {
+		l.want(second[row], AnswerGo)
+	}
+	// One answer comes while the second call is in flight, the other one after it.
+	if s := l.settle(first[0], accepted()); s.Recorded || s.Record.State != Calling {
 		t.Errorf("the answer to an earlier call: %+v", s)
 	}
-	l.settle(second, throttled())
-	if l.live(0) != "" {
-		t.Error("the live key of the second call stands after a refusal")
+	l.settle(second[0], refused())
+	l.settle(second[1], throttled())
+	if l.live(0) != "" || l.live(1) != "" {
+		t.Error("a live key of a second call stands after its answer")
 	}
-	if s := l.settle(first, accepted()); s.Recorded || s.Record.State != Waiting {
+	if s := l.settle(first[1], accepted()); s.Recorded || s.Record.State != Waiting {
 		t.Errorf("the answer to an earlier call: %+v", s)
+	}
+	l.recount()
+}
+
+func TestADoubtIsSettledByItsOwnTokenAlone(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 1)
+	earlier, lost := l.mark(0), l.mark(0)
+	l.want(earlier, AnswerGo)
+	l.settle(earlier, notSent())
+	l.want(lost, AnswerGo)
+	l.pass(l.pool.Hour.Busy())
+	l.look()
+	if s := l.settle(earlier, refused()); s.Recorded || s.Record.State != InDoubt {
+		t.Errorf("another token settled the doubt: %+v", s)
+	}
+	if s := l.settle(lost, refused()); !s.Recorded {
+		t.Error("the doubt's own token did not settle it")
 	}
 	l.recount()
 }

@@ -202,6 +202,11 @@ func TestAStandingCampaignIsDoneWhenItsDayIsOver(t *testing.T) {
 		t.Error("done a second before midnight")
 	}
 	l.pass(time.Second)
+	l.camp.Generation = "older"
+	if finish() {
+		t.Error("who knew an older generation ended the campaign")
+	}
+	l.camp.Generation = "g-c1"
 	if !finish() || l.field("state") != "done" {
 		t.Errorf("after midnight it is %s, want done", l.field("state"))
 	}
