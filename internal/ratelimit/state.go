@@ -39,6 +39,9 @@ type State struct {
 	// Held: workers keep the bucket's numbers at this moment; By is one of them.
 	Held bool
 	By   string
+	// numbers are the text that workers compare, left what is left of their lease.
+	numbers string
+	left    time.Duration
 }
 
 // Block is a time during which a pool, or with pool "" everybody, gets no token.
@@ -144,7 +147,8 @@ func view(quota string, now int64, fields map[string]string) (State, error) {
 	}
 	s.Configured = h.number("rate")
 	s.Burst, s.Daily = int(h.number("burst")), int(h.number("daily"))
-	s.Held = int64(h.number("lease")) > now
+	s.numbers, s.left = fields["numbers"], micros(max(0, int64(h.number("lease"))-now))
+	s.Held = s.left > 0
 	s.Allowed = curveAt(h, now)
 	s.Throttled = s.Allowed < s.Configured && fields["why"] == "throttled"
 	s.readBlocks(h, now)
