@@ -27,6 +27,10 @@ const (
 
 // NewRedis returns a client that has not connected yet.
 func NewRedis(r config.Redis) redis.UniversalClient {
+	return redis.NewUniversalClient(options(r))
+}
+
+func options(r config.Redis) *redis.UniversalOptions {
 	o := &redis.UniversalOptions{
 		Addrs: r.Addrs, MasterName: r.Master, IsClusterMode: r.Topology == config.Cluster,
 		DB: r.DB, Username: r.Username, Password: r.Password.Reveal(),
@@ -42,19 +46,36 @@ func NewRedis(r config.Redis) redis.UniversalClient {
 	if r.TLS {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return redis.NewUniversalClient(o)
+	return o
 }
 
 // OpenRedis connects, and asks for one answer, so that a wrong address or
 // password is known before anything is done.
 func OpenRedis(ctx context.Context, r config.Redis) (redis.UniversalClient, error) {
-	rdb := NewRedis(r)
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
+	o := options(r)
+	rdb, err := ping(ctx, o)
+	if askedBySentinel(r, err) {
+		o.SentinelPassword = r.Password.Reveal()
+		rdb, err = ping(ctx, o)
+	}
+	return rdb, Explain(r, err)
+}
+
+func ping(ctx context.Context, o *redis.UniversalOptions) (redis.UniversalClient, error) {
+	rdb := redis.NewUniversalClient(o)
 	if err := rdb.Ping(ctx).Err(); err != nil {
-		return nil, Explain(r, errors.Join(err, rdb.Close()))
+		return nil, errors.Join(err, rdb.Close())
 	}
 	return rdb, nil
+}
+
+// askedBySentinel reports whether the sentinels ask for a password too. Most do
+// not, and a server that has none refuses to be given one; those that do are
+// commonly set up with that of the primary.
+func askedBySentinel(r config.Redis, err error) bool {
+	return r.Topology == config.Sentinel && !r.Password.IsZero() && err != nil && strings.Contains(err.Error(), "NOAUTH")
 }
 
 // answer is an error of Redis, known by its beginning.

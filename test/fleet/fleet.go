@@ -122,7 +122,14 @@ func (f *Fleet) command(program string, args ...string) *exec.Cmd {
 // Try runs a program to its end and returns its standard output and exit code.
 func (f *Fleet) Try(program string, args ...string) (string, int) {
 	f.t.Helper()
+	return f.TryWith(nil, program, args...)
+}
+
+// TryWith is [Fleet.Try] with more of an environment.
+func (f *Fleet) TryWith(env []string, program string, args ...string) (string, int) {
+	f.t.Helper()
 	cmd := f.command(program, args...)
+	cmd.Env = append(cmd.Env, env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

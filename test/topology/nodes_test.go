@@ -1,0 +1,256 @@
+package topology
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/rekeyhq/rekey/internal/embedredis"
+	"github.com/rekeyhq/rekey/internal/redistest"
+)
+
+// patience is for machines that are shared; nothing is measured by it.
+const patience = 2 * time.Minute
+
+// node is a redis-server that others reach as well.
+type node struct {
+	*embedredis.Server
+	port     string
+	password string
+}
+
+func (n node) addr() string { return "127.0.0.1:" + n.port }
+
+// start starts a redis-server that keeps what it acknowledges.
+func start(t *testing.T, args ...string) node {
+	t.Helper()
+	n := startWith(t, func(port string) []string { return append([]string{"--port", port}, args...) })
+	if i := slices.Index(args, "--requirepass"); i >= 0 {
+		n.password = args[i+1]
+	}
+	return n
+}
+
+func startWith(t *testing.T, args func(port string) []string) node {
+	t.Helper()
+	s, port := redistest.Listening(t, func(port string) embedredis.Options {
+		return embedredis.Options{Args: append([]string{
+			"--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0",
+		}, args(port)...)}
+	})
+	return node{Server: s, port: port}
+}
+
+// client is an administrator's, over the unix socket.
+func (n node) client(t *testing.T) *redis.Client {
+	t.Helper()
+	o := n.Options()
+	o.Password = n.password
+	rdb := redis.NewClient(o)
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+func until(t *testing.T, what string, ok func() error) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ok()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within %s: %s: %v", patience, what, err)
+		}
+	}
+}
+
+// follow waits until the node has as many replicas, and they have what it has.
+func (n node) follow(t *testing.T, replicas int) {
+	t.Helper()
+	rdb := n.client(t)
+	until(t, "replicas follow", func() error {
+		info, err := rdb.Info(t.Context(), "replication").Result()
+		if err != nil {
+			return err
+		}
+		if got := strings.Count(info, "state=online"); got != replicas {
+			return fmt.Errorf("%d of %d", got, replicas)
+		}
+		return nil
+	})
+}
+
+// sentinels watch a primary.
+type sentinels struct {
+	addrs []string
+	first *redis.SentinelClient
+}
+
+// The sentinels' name for it, and their password.
+const (
+	primaryName = "main"
+	password    = "correct-horse-battery"
+)
+
+// watch starts three sentinels over the primary that ask for the password, and
+// waits until they know each other and the replica.
+func watch(t *testing.T, primary node) sentinels {
+	t.Helper()
+	var s sentinels
+	for range 3 {
+		s.addrs = append(s.addrs, sentinel(t, primary).addr())
+	}
+	s.first = redis.NewSentinelClient(&redis.Options{
+		Addr: s.addrs[0], Password: password,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	t.Cleanup(func() { _ = s.first.Close() })
+	until(t, "the sentinels know each other and the replica", func() error {
+		known, err := s.first.Master(t.Context(), primaryName).Result()
+		if err == nil && (known["num-slaves"] != "1" || known["num-other-sentinels"] != "2") {
+			err = fmt.Errorf("%s replicas, %s other sentinels", known["num-slaves"], known["num-other-sentinels"])
+		}
+		return err
+	})
+	return s
+}
+
+func sentinel(t *testing.T, primary node) node {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sentinel.conf")
+	// Two seconds are long enough for a loaded machine to answer a ping.
+	lines := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel auth-pass %[1]s %[3]q\n"+
+		"sentinel down-after-milliseconds %[1]s 2000\nsentinel failover-timeout %[1]s 10000\n"+
+		"requirepass %[3]q\nsentinel sentinel-pass %[3]q\n", primaryName, primary.port, password)
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, port := redistest.Listening(t, func(port string) embedredis.Options {
+		return embedredis.Options{File: file, Args: []string{"--bind", "127.0.0.1", "--port", port, "--sentinel"}}
+	})
+	return node{Server: s, port: port}
+}
+
+// primary is who the sentinels say.
+func (s sentinels) primary(ctx context.Context) (port string, err error) {
+	addr, err := s.first.GetMasterAddrByName(ctx, primaryName).Result()
+	if err != nil {
+		return "", err
+	}
+	return addr[1], nil
+}
+
+// cluster is three primaries with a replica each.
+type cluster struct{ primaries, replicas []node }
+
+func startCluster(t *testing.T) cluster {
+	t.Helper()
+	var all []node
+	for range 6 {
+		bus := redistest.Port(t)
+		all = append(all, start(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000",
+			"--cluster-announce-bus-port", bus))
+	}
+	c := cluster{all[:3], all[3:]}
+	c.meet(t, all)
+	for i, p := range c.primaries {
+		first := i * 16384 / 3
+		last := (i+1)*16384/3 - 1
+		if err := p.client(t).ClusterAddSlotsRange(t.Context(), first, last).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, r := range c.replicas {
+		c.replicate(t, r, c.primaries[i])
+	}
+	for _, n := range all {
+		n.await(t, "cluster_state:ok", "cluster_slots_assigned:16384")
+	}
+	for _, p := range c.primaries {
+		p.follow(t, 1)
+	}
+	return c
+}
+
+func (c cluster) meet(t *testing.T, all []node) {
+	t.Helper()
+	first := all[0].client(t)
+	for _, n := range all[1:] {
+		bus := n.client(t).ConfigGet(t.Context(), "cluster-announce-bus-port").Val()["cluster-announce-bus-port"]
+		if err := first.Do(t.Context(), "cluster", "meet", "127.0.0.1", n.port, bus).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range all {
+		n.await(t, "cluster_known_nodes:"+strconv.Itoa(len(all)))
+	}
+}
+
+func (c cluster) replicate(t *testing.T, replica, primary node) {
+	t.Helper()
+	id, err := primary.client(t).ClusterMyID(t.Context()).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rdb := replica.client(t)
+	until(t, "the replica knows its primary", func() error { return rdb.ClusterReplicate(t.Context(), id).Err() })
+}
+
+// await waits until CLUSTER INFO says all of this.
+func (n node) await(t *testing.T, lines ...string) {
+	t.Helper()
+	rdb := n.client(t)
+	until(t, strings.Join(lines, ", "), func() error {
+		info, err := rdb.ClusterInfo(t.Context()).Result()
+		for _, line := range lines {
+			if err == nil && !strings.Contains(info, line+"\r\n") {
+				err = fmt.Errorf("%q", info)
+			}
+		}
+		return err
+	})
+}
+
+// url lists all nodes.
+func (c cluster) url() string {
+	var addrs []string
+	for _, n := range append(append([]node{}, c.primaries...), c.replicas...) {
+		addrs = append(addrs, n.addr())
+	}
+	return "redis+cluster://" + strings.Join(addrs, ",")
+}
+
+// secure starts a redis-server that speaks TLS alone.
+func secure(t *testing.T, a authority, args ...string) node {
+	t.Helper()
+	return startWith(t, func(port string) []string {
+		return append([]string{
+			"--tls-port", port, "--tls-cert-file", a.cert, "--tls-key-file", a.key, "--tls-ca-cert-file", a.ca, "--tls-auth-clients", "no",
+		}, args...)
+	})
+}
+
+// speaksTLS makes sure that the test would notice a client that does not.
+func (n node) speaksTLS(t *testing.T) {
+	t.Helper()
+	c, err := tls.Dial("tcp", n.addr(), &tls.Config{InsecureSkipVerify: true}) // who it is does not matter here
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+}
