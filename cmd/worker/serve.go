@@ -107,7 +107,7 @@ func (w *worker) add(ctx context.Context, p config.Pool, m *tasks.Metrics) error
 	w.servers = append(w.servers, tasks.New(tasks.Pool{
 		Redis: w.rdb, Store: store, Client: client, Bucket: w.buckets[p.Quota], Quota: p.Quota,
 		Concurrency: p.Concurrency, Rehearsal: p.Endpoint != "",
-	}, tasks.Options{Worker: w.name, Log: w.log, Metrics: m}))
+	}, tasks.Options{Worker: w.name, Info: cli.Version(), Log: w.log, Metrics: m}))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
+	"github.com/rekeyhq/rekey/internal/embedredis"
 	"github.com/rekeyhq/rekey/internal/redistest"
 	"github.com/rekeyhq/rekey/internal/reset"
 )
@@ -25,6 +26,24 @@ func TestEveryUserIsCalledOnceByTwoWorkers(t *testing.T) {
 		t.Errorf("accepted %d of %d", c.Counts.Accepted, len(names))
 	}
 	r.wantEachCalledOnce(names)
+}
+
+func TestTheRedisInMemoryServesASmallCampaign(t *testing.T) {
+	t.Parallel()
+	memory, err := embedredis.Start(t.Context(), embedredis.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = memory.Close() }) // it only stops listening
+	names := users(40)
+	r := newRigOn(t, redistest.Client(t, memory), 20, cognitosim.Options{Users: cognitosim.Users{N: len(names)},
+		Faults: []cognitosim.Fault{{User: "user000007", Answer: "CodeDeliveryFailure"}}})
+	r.worker()
+	r.run("breach", names)
+	c := r.await("breach", "done", 60*time.Second, done)
+	if c.Counts.Accepted != 39 || c.Counts.Dead != 1 {
+		t.Errorf("%+v", c.Counts)
+	}
 }
 
 func TestDeliveredTwiceFedTwiceStartedTwiceEnqueuedTwiceIsCalledOnce(t *testing.T) {
@@ -175,7 +194,6 @@ func TestNoLogLineNamesAUser(t *testing.T) {
 
 func TestACallCostsAtMostEightScripts(t *testing.T) {
 	t.Parallel()
-	redistest.Real(t) // commandstats
 	names := users(800)
 	r := newRig(t, 150, cognitosim.Options{Users: cognitosim.Users{N: len(names)}})
 	r.worker()

@@ -13,6 +13,8 @@ const (
 	feedEvery = 200 * time.Millisecond
 	// renewEvery renews the lease, which lasts ten seconds.
 	renewEvery = 3 * time.Second
+	// listEvery is how soon a campaign that was started is noticed.
+	listEvery = time.Second
 	// tidyEvery is for what has time.
 	tidyEvery = time.Minute
 )
@@ -30,6 +32,8 @@ type feeder struct {
 	held      bool      // the lease is ours
 	heldUntil time.Time // as far as we know
 	renewed   time.Time
+	all       []campaign.Campaign
+	listed    time.Time
 	looked    time.Time
 	tidied    time.Time
 }
@@ -61,11 +65,10 @@ func (f *feeder) round(ctx context.Context) error {
 	if err := f.lookAtCalls(ctx); err != nil {
 		return err
 	}
-	all, err := f.pool.Store.Campaigns(ctx)
+	all, err := f.campaigns(ctx)
 	if err != nil {
 		return err
 	}
-	f.metrics.report(f.name, all, f.clock.now())
 	if err := f.tidy(ctx); err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func (f *feeder) lease(ctx context.Context) error {
 func (f *feeder) takeOver(ctx context.Context) error {
 	f.log.Info("this worker feeds the pool now")
 	f.held = true
-	f.walks = newWalks()
+	f.walks, f.listed = newWalks(), time.Time{}
 	return f.queues.publish(ctx)
 }
 
@@ -109,6 +112,32 @@ func (f *feeder) lost() {
 	f.log.Info("another worker feeds the pool now")
 	f.held = false
 	f.metrics.forget(f.name)
+}
+
+// campaigns reads all of the pool once a second, and between only those that
+// run: a pool keeps the ledgers of years.
+func (f *feeder) campaigns(ctx context.Context) ([]campaign.Campaign, error) {
+	if time.Since(f.listed) >= listEvery {
+		all, err := f.pool.Store.Campaigns(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.all, f.listed = all, time.Now()
+		f.metrics.report(f.name, all, f.clock.now())
+		return all, nil
+	}
+	for i, c := range f.all {
+		if c.State != campaign.Running {
+			continue
+		}
+		again, err := f.pool.Store.Campaign(ctx, c.ID)
+		if err != nil {
+			f.listed = time.Time{} // it may be gone: the next round lists them all
+			return nil, err
+		}
+		f.all[i] = again
+	}
+	return f.all, nil
 }
 
 // lookAtCalls finds the calls of workers that died.

@@ -254,3 +254,20 @@ func TestQueuesAreCountedAsAsynqCountsThem(t *testing.T) {
 		t.Errorf("%d live, %v", len(list.live), err)
 	}
 }
+
+func TestAPanicEndsNoWorkerAndNoRow(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	s := &Server{log: slog.New(slog.NewTextHandler(&out, nil)), stop: newSignal()} // nothing else: it panics
+	ref := reset.Ref{Campaign: "c", Generation: "g", Row: 5}
+	err := s.ProcessTask(t.Context(), asynq.NewTask(TaskType, encodePayload(ref)))
+	if wait := retryDelay(0, err, nil); err == nil || wait < poison {
+		t.Errorf("it ends with %v and comes again in %v", err, wait)
+	}
+	if !strings.Contains(out.String(), "c#5") {
+		t.Errorf("the log does not name the row: %s", &out)
+	}
+	if err := s.ProcessTask(t.Context(), asynq.NewTask("email:send", []byte("{}"))); err != nil {
+		t.Errorf("a task that is not ours is kept: %v", err)
+	}
+}

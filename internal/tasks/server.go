@@ -154,8 +154,11 @@ func (s *Server) drain(queue *asynq.Server, kill context.CancelFunc, parts *sync
 	case <-drained:
 		return nil
 	case <-late.C:
-		return fmt.Errorf("pool %s: stopped before every answer was recorded; such calls will be found in doubt", s.name)
 	}
+	if s.trouble.any() {
+		return fmt.Errorf("pool %s: stopped before every answer was recorded, since Redis is away; such calls will be found in doubt", s.name)
+	}
+	return fmt.Errorf("pool %s: stopped without handing its tasks back, since Redis is away; they come again by themselves", s.name)
 }
 
 // leave says that this worker no longer serves the pool; if it cannot, that

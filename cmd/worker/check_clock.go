@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/config"
+	"github.com/rekeyhq/rekey/internal/reset"
+)
+
+const (
+	// clockTries is how often a clock is asked; the quickest answer tells most.
+	clockTries = 5
+	// clockApart is how far clocks may be from each other unsaid.
+	clockApart = 2 * time.Second
+)
+
+// surveyed is what the servers say of themselves, by their addresses.
+type surveyed struct {
+	info   map[string]info
+	clocks []clock
+}
+
+// clock is a server's, against this machine's.
+type clock struct {
+	addr  string
+	ahead time.Duration
+	trip  time.Duration // of the quickest answer
+	err   error
+}
+
+func survey(ctx context.Context, all []node) *surveyed {
+	s := &surveyed{info: map[string]info{}}
+	for _, n := range all {
+		s.info[n.addr] = readInfo(ctx, n)
+		s.clocks = append(s.clocks, readClock(ctx, n))
+	}
+	return s
+}
+
+func readClock(ctx context.Context, n node) clock {
+	c := clock{addr: n.addr}
+	for range clockTries {
+		asked := time.Now()
+		there, err := n.Time(ctx).Result()
+		if err != nil {
+			c.err = err
+			return c
+		}
+		if trip := time.Since(asked); c.trip == 0 || trip < c.trip {
+			c.trip, c.ahead = trip, there.Sub(asked.Add(trip/2))
+		}
+	}
+	return c
+}
+
+// answers says how quickly it answers.
+func (s *surveyed) answers(r config.Redis) finding {
+	f := finding{Level: fine, Says: r.String()}
+	if len(s.clocks) > 1 {
+		f.Says += fmt.Sprintf(", %d primaries", len(s.clocks))
+	}
+	trip := time.Duration(0)
+	for _, c := range s.clocks {
+		trip = max(trip, c.trip)
+	}
+	f.Says += fmt.Sprintf(", in %.1f ms", float64(trip)/float64(time.Millisecond))
+	if trip > slowRedis {
+		f.Level, f.Do = warned, "run the workers nearer to it"
+		f.Says += ": with two round trips a token of the bucket, good for 250 ms, is over before the call"
+	}
+	return f
+}
+
+// clock says how far the clocks are apart. rekey decides by Redis's; the queue
+// goes by the workers'. On a Cluster a token is taken on one server's clock, and
+// its call marked on another's.
+func (s *surveyed) clock(deadline time.Duration) finding {
+	first, last, most := s.clocks[0], s.clocks[0], s.clocks[0]
+	for _, c := range s.clocks {
+		if c.err != nil {
+			return finding{Level: warned, Says: "cannot tell (" + c.err.Error() + ")", Do: "wanted: clocks that are set by NTP"}
+		}
+		if c.ahead < first.ahead {
+			first = c
+		}
+		if c.ahead > last.ahead {
+			last = c
+		}
+		if c.ahead.Abs() > most.ahead.Abs() {
+			most = c
+		}
+	}
+	apart := last.ahead - first.ahead
+	switch {
+	case apart > deadline:
+		return finding{Level: failed, Says: fmt.Sprintf("%s is %s ahead of %s: tokens of one are over by the other, and nothing is sent", last.addr, seconds(apart), first.addr),
+			Do: "set the clocks of the servers by NTP"}
+	case apart > clockApart:
+		return finding{Level: warned, Says: fmt.Sprintf("%s is %s ahead of %s", last.addr, seconds(apart), first.addr), Do: "set the clocks of the servers by NTP"}
+	case most.ahead.Abs() > clockApart:
+		return finding{Level: warned, Says: "Redis's is " + aheadOf(most.ahead) + ": rekey decides by Redis's clock, but its queue goes by the workers', " +
+			"so rows come late, or come twice and are turned away", Do: "set both clocks by NTP"}
+	}
+	return finding{Level: fine, Says: "Redis's is " + aheadOf(most.ahead)}
+}
+
+func aheadOf(d time.Duration) string {
+	if d < 0 {
+		return seconds(-d) + " behind this machine's"
+	}
+	return seconds(d) + " ahead of this machine's"
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+func deadline(p config.Pool) time.Duration { return reset.Hour(p.Hour).Deadline() }
