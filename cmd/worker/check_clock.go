@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/config"
@@ -77,33 +79,33 @@ func (s *surveyed) answers(r config.Redis) finding {
 // goes by the workers'. On a Cluster a token is taken on one server's clock, and
 // its call marked on another's.
 func (s *surveyed) clock(deadline time.Duration) finding {
-	first, last, most := s.clocks[0], s.clocks[0], s.clocks[0]
 	for _, c := range s.clocks {
 		if c.err != nil {
 			return finding{Level: warned, Says: "cannot tell (" + c.err.Error() + ")", Do: "wanted: clocks that are set by NTP"}
 		}
-		if c.ahead < first.ahead {
-			first = c
-		}
-		if c.ahead > last.ahead {
-			last = c
-		}
-		if c.ahead.Abs() > most.ahead.Abs() {
-			most = c
-		}
 	}
+	byTime := func(a, b clock) int { return cmp.Compare(a.ahead, b.ahead) }
+	first, last := slices.MinFunc(s.clocks, byTime), slices.MaxFunc(s.clocks, byTime)
 	apart := last.ahead - first.ahead
-	switch {
-	case apart > deadline:
-		return finding{Level: failed, Says: fmt.Sprintf("%s is %s ahead of %s: tokens of one are over by the other, and nothing is sent", last.addr, seconds(apart), first.addr),
-			Do: "set the clocks of the servers by NTP"}
-	case apart > clockApart:
-		return finding{Level: warned, Says: fmt.Sprintf("%s is %s ahead of %s", last.addr, seconds(apart), first.addr), Do: "set the clocks of the servers by NTP"}
-	case most.ahead.Abs() > clockApart:
-		return finding{Level: warned, Says: "Redis's is " + aheadOf(most.ahead) + ": rekey decides by Redis's clock, but its queue goes by the workers', " +
-			"so rows come late, or come twice and are turned away", Do: "set both clocks by NTP"}
+	if apart > clockApart {
+		f := finding{Level: warned, Says: fmt.Sprintf("%s is %s ahead of %s", last.addr, seconds(apart), first.addr), Do: "set the clocks of the servers by NTP"}
+		if apart > deadline {
+			f.Level = failed
+			f.Says += ": a token of one is over by the other, and nothing is sent"
+		}
+		return f
 	}
-	return finding{Level: fine, Says: "Redis's is " + aheadOf(most.ahead)}
+	return against(slices.MaxFunc(s.clocks, func(a, b clock) int { return cmp.Compare(a.ahead.Abs(), b.ahead.Abs()) }).ahead)
+}
+
+// against is the difference to this machine's clock.
+func against(ahead time.Duration) finding {
+	f := finding{Level: fine, Says: "Redis's is " + aheadOf(ahead)}
+	if ahead.Abs() > clockApart {
+		f.Level, f.Do = warned, "set both clocks by NTP"
+		f.Says += ": rekey decides by Redis's clock, but its queue goes by the workers', so rows come late, or come twice and are turned away"
+	}
+	return f
 }
 
 func aheadOf(d time.Duration) string {

@@ -12,7 +12,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/cli"
-	"github.com/rekeyhq/rekey/internal/config"
 	"github.com/rekeyhq/rekey/internal/tasks"
 )
 
@@ -207,6 +206,3 @@ func (k *check) shortestDeadline() time.Duration {
 	}
 	return shortest
 }
-
-// address is the Redis as the file names it, without the password.
-func address(r config.Redis) string { return r.String() }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -9,9 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
-	"github.com/rekeyhq/rekey/internal/tasks"
 )
 
 //go:embed lua/rights.lua
@@ -35,6 +34,12 @@ var commands = []string{
 	"SUBSCRIBE asynq:cancel",
 }
 
+// kinds are a pool's keys.
+var kinds = []string{
+	"campaigns", "calls", "doubts", "later", "live:x", "live-key", "event:x", "misconfigured", "halt", "feeder", "workers",
+	"c:x", "c:x:open", "c:x:r:0", "c:x:l:0",
+}
+
 // rights asks for every command on a key, and for two on every other key.
 func (k *check) rights(ctx context.Context, n node) finding {
 	wanted := k.wanted()
@@ -46,7 +51,7 @@ func (k *check) rights(ctx context.Context, n node) finding {
 	switch {
 	case err != nil && redis.IsPermissionError(err):
 		f := k.error(err)
-		f.Do = grant
+		f.Do = k.grant()
 		return f
 	case err != nil:
 		return k.error(err)
@@ -55,10 +60,13 @@ func (k *check) rights(ctx context.Context, n node) finding {
 	case refused[0] < 0:
 		return finding{Level: warned, Says: "cannot tell (this Redis does not say)", Do: "wanted: a user with " + enoughRights}
 	}
-	return finding{Level: failed, Says: "this user may not run " + some(wanted, refused), Do: grant}
+	return finding{Level: failed, Says: "this user may not run " + some(wanted, refused), Do: k.grant()}
 }
 
-const grant = "ACL SETUSER it " + enoughRights
+// grant is what an administrator types.
+func (k *check) grant() string {
+	return "ACL SETUSER " + cmp.Or(k.cfg.Redis.Username, "default") + " " + enoughRights
+}
 
 // some names the first few, and says how many more there are.
 func some(wanted []string, refused []int64) string {
@@ -90,11 +98,16 @@ func (k *check) wanted() []string {
 	return all
 }
 
-// keys are the first of each kind.
+// keys has one of each kind.
 func (k *check) keys() []string {
-	keys := append(k.ownKeys(), "asynq:queues", "asynq:servers", "asynq:servers:{x}", "asynq:workers", "asynq:workers:{x}")
+	keys := append(k.ownKeys(), "rekey:{ids}:ids", "asynq:queues", "asynq:servers", "asynq:servers:{x}", "asynq:workers", "asynq:workers:{x}")
 	for _, q := range k.quotas() {
 		keys = append(keys, ratelimit.Key(q.Name))
+	}
+	for _, p := range k.pools {
+		for _, kind := range kinds {
+			keys = append(keys, "rekey:{"+p.Name+"}:"+kind)
+		}
 	}
 	return keys
 }
