@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
@@ -13,6 +14,9 @@ import (
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/config"
 )
+
+// patience is how long a part waits for a Redis that hangs, all told.
+const patience = 30 * time.Second
 
 func checkCommand(p *cli.Program) *cobra.Command {
 	var pool string
@@ -126,24 +130,29 @@ func (k *check) error(err error) finding {
 
 // run looks at everything; what depends on something that failed is left out.
 func (k *check) run(ctx context.Context, probe bool) {
-	k.redis(ctx)
+	within(ctx, k.redis)
 	if k.rdb != nil {
 		defer func() { _ = k.rdb.Close() }()
 	}
 	if !k.blind {
-		for _, q := range k.quotas() {
-			k.quota(ctx, q)
-		}
+		within(ctx, k.quota)
 	}
 	for _, p := range k.pools {
 		k.add("pool "+p.Name, "client", client(p))
 		if !k.blind {
-			k.pool(ctx, p)
+			within(ctx, func(ctx context.Context) { k.pool(ctx, p) })
 		}
 		if probe {
 			k.probe(ctx, p)
 		}
 	}
+}
+
+// within gives a part its share of patience.
+func within(ctx context.Context, look func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	look(ctx)
 }
 
 // quotas are those of the pools that are looked at.

@@ -16,6 +16,8 @@ const (
 	clockTries = 5
 	// clockApart is how far clocks may be from each other unsaid.
 	clockApart = 2 * time.Second
+	// clockUnsaid is what is hardly worth a figure.
+	clockUnsaid = 50 * time.Millisecond
 )
 
 // surveyed is what the servers say of themselves, by their addresses.
@@ -67,8 +69,12 @@ func (s *surveyed) answers(r config.Redis) finding {
 	for _, c := range s.clocks {
 		trip = max(trip, c.trip)
 	}
-	f.Says += fmt.Sprintf(", in %.1f ms", float64(trip)/float64(time.Millisecond))
-	if trip > slowRedis {
+	f.Says += fmt.Sprintf(", in %.2f ms", float64(trip)/float64(time.Millisecond))
+	switch {
+	case r.Topology != config.Cluster && s.info[""]["cluster_enabled"] == "1":
+		f.Level, f.Do = failed, "write redis+cluster:// or rediss+cluster://"
+		f.Says += ": this is a server of a Redis Cluster"
+	case trip > slowRedis:
 		f.Level, f.Do = warned, "run the workers nearer to it"
 		f.Says += ": with two round trips a token of the bucket, good for 250 ms, is over before the call"
 	}
@@ -109,7 +115,10 @@ func against(ahead time.Duration) finding {
 }
 
 func aheadOf(d time.Duration) string {
-	if d < 0 {
+	switch {
+	case d.Abs() < clockUnsaid:
+		return "the same as this machine's"
+	case d < 0:
 		return seconds(-d) + " behind this machine's"
 	}
 	return seconds(d) + " ahead of this machine's"

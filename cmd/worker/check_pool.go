@@ -21,13 +21,16 @@ func quotaOf(q config.Quota) ratelimit.Quota {
 }
 
 // quota compares the file's numbers with AWS's, and with other workers'.
-func (k *check) quota(ctx context.Context, q config.Quota) {
-	state, err := ratelimit.Peek(ctx, k.rdb, q.Name)
-	if err != nil {
-		k.add("quota "+q.Name, "numbers", k.error(err))
-		return
+func (k *check) quota(ctx context.Context) {
+	for _, q := range k.quotas() {
+		f := finding{}
+		if state, err := ratelimit.Peek(ctx, k.rdb, q.Name); err != nil {
+			f = k.error(err)
+		} else {
+			f = numbers(state, q, k.rehearsal(q))
+		}
+		k.add("quota "+q.Name, "numbers", f)
 	}
-	k.add("quota "+q.Name, "numbers", numbers(state, q, k.rehearsal(q)))
 }
 
 // rehearsal reports whether nothing on the quota goes to AWS.
