@@ -25,9 +25,23 @@ const (
 	openTimeout = 15 * time.Second
 )
 
+// clusterLook is how often a Cluster is asked which node has what. A node that
+// has died says nothing of its successor, and by itself the client would go on
+// asking the dead one for a minute.
+const clusterLook = 2 * time.Second
+
 // NewRedis returns a client that has not connected yet.
 func NewRedis(r config.Redis) redis.UniversalClient {
-	return redis.NewUniversalClient(options(r))
+	return connect(options(r))
+}
+
+func connect(o *redis.UniversalOptions) redis.UniversalClient {
+	if !o.IsClusterMode {
+		return redis.NewUniversalClient(o)
+	}
+	c := o.Cluster()
+	c.ClusterStateReloadInterval = clusterLook
+	return redis.NewClusterClient(c)
 }
 
 func options(r config.Redis) *redis.UniversalOptions {
@@ -64,7 +78,7 @@ func OpenRedis(ctx context.Context, r config.Redis) (redis.UniversalClient, erro
 }
 
 func ping(ctx context.Context, o *redis.UniversalOptions) (redis.UniversalClient, error) {
-	rdb := redis.NewUniversalClient(o)
+	rdb := connect(o)
 	if err := rdb.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(err, rdb.Close())
 	}
