@@ -226,6 +226,36 @@ func (n node) await(t *testing.T, lines ...string) {
 	})
 }
 
+// agree returns what is nil once all who are left take the shard's replica for
+// the primary of the slot.
+func (c cluster) agree(t *testing.T, slot, shard int) func() error {
+	t.Helper()
+	var left []*redis.Client
+	for i := range c.primaries {
+		left = append(left, c.replicas[i].client(t))
+		if i != shard {
+			left = append(left, c.primaries[i].client(t))
+		}
+	}
+	return func() error {
+		for _, rdb := range left {
+			slots, err := rdb.ClusterSlots(t.Context()).Result()
+			if err != nil {
+				return err
+			}
+			i := slices.IndexFunc(slots, func(s redis.ClusterSlot) bool { return s.Start <= slot && slot <= s.End })
+			if i < 0 || slots[i].Nodes[0].Addr != c.replicas[shard].addr() {
+				return fmt.Errorf("the slot is not with %s but with %v", c.replicas[shard].addr(), slots)
+			}
+			// A node takes its time to say that all is well again.
+			if info, err := rdb.ClusterInfo(t.Context()).Result(); err != nil || !strings.Contains(info, "cluster_state:ok") {
+				return fmt.Errorf("%q, %w", info, err)
+			}
+		}
+		return nil
+	}
+}
+
 // url lists all nodes.
 func (c cluster) url() string {
 	var addrs []string

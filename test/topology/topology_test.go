@@ -210,17 +210,10 @@ func overCluster(t *testing.T, replicas int) failover {
 		t.Fatal(err)
 	}
 	shard := int(slot) * 3 / 16384
-	rdb := c.replicas[shard].client(t)
 	return failover{
 		options: fleet.Options{Redis: c.url(), Config: fmt.Sprintf("wait_replicas: %d", replicas)},
 		primary: c.primaries[shard],
 		waits:   replicas > 0,
-		moved: func() error {
-			role, err := rdb.Do(t.Context(), "role").Slice()
-			if err == nil && role[0] != "master" {
-				err = fmt.Errorf("it is a %v", role[0])
-			}
-			return err
-		},
+		moved:   c.agree(t, int(slot), shard),
 	}
 }
