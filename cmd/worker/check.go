@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -123,9 +124,15 @@ func (k *check) add(about, name string, f finding) {
 	k.found = append(k.found, f)
 }
 
-// error is the finding that something could not be found out.
+// error is the finding that something could not be found out. An error of Redis
+// says itself what to do; any other is about what is stored there.
 func (k *check) error(err error) finding {
-	return finding{Level: failed, Says: cli.Explain(k.cfg.Redis, err).Error()}
+	told := cli.Explain(k.cfg.Redis, err)
+	f := finding{Level: failed, Says: told.Error()}
+	if !errors.As(told, new(*cli.Error)) {
+		f.Do = "see who else writes to this Redis, and which version of rekey"
+	}
+	return f
 }
 
 // run looks at everything; what depends on something that failed is left out.
@@ -187,7 +194,7 @@ func (k *check) report(json, probed bool) error {
 	if k.blind {
 		text += "; quotas and pools were not looked at"
 	}
-	return cli.WithCode(cli.CodeFailed, fmt.Errorf("%s", text))
+	return cli.WithCode(cli.CodeFailed, errors.New(text))
 }
 
 func (k *check) count(l level) (n int) {
