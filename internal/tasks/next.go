@@ -15,6 +15,9 @@ const (
 	userAttempts = 4
 	// doubtAttempts are the doubts after which a row is parked.
 	doubtAttempts = 3
+	// afterNine is how far AWS's clock may be behind Redis's: a call that came a
+	// moment before nine would be refused, and the pool would lose another day.
+	afterNine = 10 * time.Second
 )
 
 // rule says what an outcome does to its row.
@@ -163,9 +166,9 @@ func (x next) quotaReturns(c reset.Cause, now time.Time) time.Duration {
 		return time.Duration(x.hour)
 	}
 	now = now.UTC()
-	nine := time.Date(now.Year(), now.Month(), now.Day(), 9, 0, 0, 0, time.UTC)
-	if !nine.After(now) {
-		nine = nine.AddDate(0, 0, 1)
+	back := time.Date(now.Year(), now.Month(), now.Day(), 9, 0, 0, 0, time.UTC).Add(afterNine)
+	if !back.After(now) {
+		back = back.AddDate(0, 0, 1)
 	}
-	return nine.Sub(now)
+	return back.Sub(now)
 }
