@@ -256,13 +256,13 @@ func (c cluster) agree(t *testing.T, slot, shard int) func() error {
 	}
 }
 
-// url lists all nodes.
-func (c cluster) url() string {
+// hosts lists all nodes.
+func (c cluster) hosts() string {
 	var addrs []string
-	for _, n := range append(append([]node{}, c.primaries...), c.replicas...) {
+	for _, n := range append(slices.Clone(c.primaries), c.replicas...) {
 		addrs = append(addrs, n.addr())
 	}
-	return "redis+cluster://" + strings.Join(addrs, ",")
+	return strings.Join(addrs, ",")
 }
 
 // secure starts a redis-server that speaks TLS alone.

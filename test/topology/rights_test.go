@@ -22,15 +22,20 @@ const (
 	operatorUser = "rekey-operator"
 )
 
-// rights reads the users' rules from the documentation.
-func rights(t *testing.T) map[string][]string {
+func documentation(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/redis.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+// rights reads the users' rules from the documentation.
+func rights(t *testing.T) map[string][]string {
+	t.Helper()
 	users := map[string][]string{}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(documentation(t)) {
 		if words := strings.Fields(line); len(words) > 2 && words[0] == "user" && words[1] != "default" {
 			users[words[1]] = words[2:]
 		}
@@ -41,13 +46,23 @@ func rights(t *testing.T) map[string][]string {
 	return users
 }
 
+// onCluster reads what both need besides on a Cluster.
+func onCluster(t *testing.T) []string {
+	t.Helper()
+	m := regexp.MustCompile("On a Cluster both need `([^`]+)`").FindStringSubmatch(documentation(t))
+	if m == nil {
+		t.Fatal("docs/redis.md does not say what is needed on a Cluster")
+	}
+	return strings.Fields(m[1])
+}
+
 // grant makes the users at a node, as documented.
-func grant(t *testing.T, n node) {
+func grant(t *testing.T, n node, more ...string) {
 	t.Helper()
 	rdb := n.client(t)
 	for name, rules := range rights(t) {
 		args := []any{"acl", "setuser", name, "reset"}
-		for _, rule := range rules {
+		for _, rule := range append(rules, more...) {
 			args = append(args, strings.ReplaceAll(rule, ">SECRET", ">"+password))
 		}
 		if err := rdb.Do(t.Context(), args...).Err(); err != nil {
@@ -164,9 +179,7 @@ func mayNot(t *testing.T, rdb *redis.Client, user, command string) {
 func nothingTooMuch(t *testing.T, rdb *redis.Client) {
 	t.Helper()
 	used := inScripts(t)
-	for _, more := range []string{"cluster|slots", "command", "wait"} {
-		used[more] = true
-	}
+	used["wait"] = true // with wait_replicas
 	stats, err := rdb.Info(t.Context(), "commandstats").Result()
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +195,6 @@ func nothingTooMuch(t *testing.T, rdb *redis.Client) {
 			}
 		}
 	}
-	t.Log(slices.Sorted(maps.Keys(used)))
 }
 
 // inScripts are the commands in rekey's scripts, and in those of asynq's server.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func passwordFile(t *testing.T) string {
 var failovers = map[string]func(*testing.T) failover{
 	"sentinels":                 func(t *testing.T) failover { return overSentinels(t, 0) },
 	"sentinels, and marks wait": func(t *testing.T) failover { return overSentinels(t, 1) },
-	"a Cluster, and marks wait": func(t *testing.T) failover { return overCluster(t, 1) },
+	"a Cluster, and marks wait, with users of few rights": func(t *testing.T) failover { return overCluster(t, 1) },
 }
 
 // The programs are built once, which is why this is one test.
@@ -108,6 +109,8 @@ type failover struct {
 	// waits: marks wait for the replica. It is gone with the failover, being the
 	// primary now, so nothing is sent until the killed one is back.
 	waits bool
+	// strict are nodes that should have had nothing to deny.
+	strict []node
 }
 
 func (o failover) run(t *testing.T, bin string) {
@@ -131,6 +134,9 @@ func (o failover) run(t *testing.T, bin string) {
 		t.Errorf("%+v, want all of them accepted", s.Counts)
 	}
 	o.check(t, f)
+	for _, n := range o.strict {
+		nothingDenied(t, n.client(t))
+	}
 }
 
 // nothingIsSent brings the killed one back after a while, as a replica.
@@ -210,9 +216,16 @@ func overCluster(t *testing.T, replicas int) failover {
 		t.Fatal(err)
 	}
 	shard := int(slot) * 3 / 16384
+	for _, n := range append(slices.Clone(c.primaries), c.replicas...) {
+		grant(t, n, onCluster(t)...)
+	}
 	return failover{
-		options: fleet.Options{Redis: c.url(), Config: fmt.Sprintf("wait_replicas: %d", replicas)},
+		options: fleet.Options{
+			Redis: "redis+cluster://" + c.hosts(), Env: asUsers("redis+cluster", c.hosts()),
+			Config: fmt.Sprintf("wait_replicas: %d", replicas),
+		},
 		primary: c.primaries[shard],
+		strict:  append(slices.Delete(slices.Clone(c.primaries), shard, shard+1), c.replicas...),
 		waits:   replicas > 0,
 		moved:   c.agree(t, int(slot), shard),
 	}
