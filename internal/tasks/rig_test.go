@@ -52,6 +52,8 @@ type rig struct {
 	quota ratelimit.Quota
 	log   *syncBuffer
 	next  int // worker's number
+	// replicas that marks wait for.
+	replicas int
 }
 
 // newRig starts Redis and twin. The Redis in memory is too slow for these rates:
@@ -85,7 +87,9 @@ func newRigOn(t *testing.T, rdb *redis.Client, rate float64, o cognitosim.Option
 
 func (r *rig) open() *campaign.Store {
 	r.t.Helper()
-	store, err := campaign.Open(r.t.Context(), r.rdb, campaign.Pool{Name: poolName, Hour: reset.MinHour, Retention: time.Hour})
+	store, err := campaign.Open(r.t.Context(), r.rdb, campaign.Pool{
+		Name: poolName, Hour: reset.MinHour, Retention: time.Hour, WaitReplicas: r.replicas,
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}

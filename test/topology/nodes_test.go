@@ -107,18 +107,22 @@ const (
 	password    = "correct-horse-battery"
 )
 
-// watch starts three sentinels over the primary that ask for the password, and
-// waits until they know each other and the replica.
-func watch(t *testing.T, primary node) sentinels {
+// watch starts three sentinels over the primary, and waits until they know each
+// other and the replica. They may ask for a password as well.
+func watch(t *testing.T, primary node, asking bool) sentinels {
 	t.Helper()
 	var s sentinels
 	for range 3 {
-		s.addrs = append(s.addrs, sentinel(t, primary).addr())
+		s.addrs = append(s.addrs, sentinel(t, primary, asking).addr())
 	}
-	s.first = redis.NewSentinelClient(&redis.Options{
-		Addr: s.addrs[0], Password: password,
+	o := &redis.Options{
+		Addr:                     s.addrs[0],
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
+	}
+	if asking {
+		o.Password = password
+	}
+	s.first = redis.NewSentinelClient(o)
 	t.Cleanup(func() { _ = s.first.Close() })
 	until(t, "the sentinels know each other and the replica", func() error {
 		known, err := s.first.Master(t.Context(), primaryName).Result()
@@ -130,13 +134,15 @@ func watch(t *testing.T, primary node) sentinels {
 	return s
 }
 
-func sentinel(t *testing.T, primary node) node {
+func sentinel(t *testing.T, primary node, asking bool) node {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
 	// Two seconds are long enough for a loaded machine to answer a ping.
 	lines := fmt.Sprintf("sentinel monitor %[1]s 127.0.0.1 %[2]s 2\nsentinel auth-pass %[1]s %[3]q\n"+
-		"sentinel down-after-milliseconds %[1]s 2000\nsentinel failover-timeout %[1]s 10000\n"+
-		"requirepass %[3]q\nsentinel sentinel-pass %[3]q\n", primaryName, primary.port, password)
+		"sentinel down-after-milliseconds %[1]s 2000\nsentinel failover-timeout %[1]s 10000\n", primaryName, primary.port, password)
+	if asking {
+		lines += fmt.Sprintf("requirepass %[1]q\nsentinel sentinel-pass %[1]q\n", password)
+	}
 	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
