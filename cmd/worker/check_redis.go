@@ -192,8 +192,10 @@ func replicas(i info, wait int) finding {
 		f.Level, f.Do = failed, "bring the replicas back, or lower wait_replicas"
 		f.Says += ": no call would go out"
 	case online > 0 && wait == 0:
-		f.Level, f.Do = warned, "set wait_replicas: 1"
+		f.Level, f.Do = warned, "set wait_replicas, see docs/redis.md (MemoryDB needs none)"
 		f.Says += ": a failover can lose the last marks, and users called then may get a second code"
+	case online == wait && wait > 0:
+		f.Says += ": with one less no call would go out"
 	}
 	return f
 }

@@ -105,7 +105,7 @@ func TestReplicasAndWhoWaitsForThem(t *testing.T) {
 	rdb := node{Client: redistest.Client(t, primary)}
 	until(t, "the replica follows", 20*time.Second, func() bool { return strings.Contains(readInfo(t.Context(), rdb)["slave0"], "online") })
 
-	checkFile(t, onePool(primary.URL())).want(t, "redis/replicas", warned, "1 online, wait_replicas 0", "a second code", "set wait_replicas: 1")
+	checkFile(t, onePool(primary.URL())).want(t, "redis/replicas", warned, "1 online, wait_replicas 0", "a second code", "set wait_replicas")
 	checkFile(t, onePool(primary.URL(), "wait_replicas: 1")).allFine(t)
 	checkFile(t, onePool(primary.URL(), "wait_replicas: 2")).want(t, "redis/replicas", failed, "1 online, wait_replicas 2: no call would go out")
 	checkFile(t, onePool(replica.URL())).want(t, "redis/writes", failed, "this is a replica", "name the primary")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,59 +14,112 @@ import (
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/cognitosim/simtest"
+	"github.com/rekeyhq/rekey/internal/embedredis"
 	"github.com/rekeyhq/rekey/internal/redistest"
 )
 
 func TestAUserWithTooFewRightsIsToldWhichAndIsFitWithThem(t *testing.T) {
 	t.Parallel()
-	s := redistest.Real(t, keeping...)
-	admin := redistest.Client(t, s)
-	user := func(rules string) {
-		t.Helper()
-		args := append([]any{"acl", "setuser", "rekey", "reset", "on", ">pw"}, anys(strings.Fields(rules))...)
-		if err := admin.Do(t.Context(), args...).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
 	const everything = "~* &* +@all"
+	for _, c := range []struct {
+		rules string
+		words []string
+	}{
+		{everything + " -eval", []string{"'eval'", "ACL SETUSER rekey +eval +evalsha (all of a worker's rights: docs/redis.md)"}},
+		{everything + " -evalsha", []string{"'evalsha'", "+evalsha"}},
+		{everything + " -hset -time", []string{"this user lacks the rights to TIME, HSET; ACL SETUSER rekey +time +hset ("}},
+		{everything + " -subscribe", []string{"rights to SUBSCRIBE; ", "rekey +subscribe ("}},
+		{everything + " -wait", []string{"rights to WAIT; ", "+wait"}},
+		{everything + " -@write", []string{"rights to SET, SETEX, DEL, UNLINK and 20 more"}},
+		{"~rekey:* &* +@all", []string{"rights to asynq:{rekey-prod}:check, asynq:", " more; ACL SETUSER rekey ~asynq:* ("}},
+		{"~asynq:* ~rekey:{eu-west-1}:* &* +@all", []string{"rights to rekey:{ids}:check, rekey:{prod}:check, rekey:{ids}:ids, rekey:{prod}:campaigns and 14 more", "rekey ~rekey:* ("}},
+		{"~asynq:* ~rekey:{prod}:* ~rekey:{ids}:* &* +@all", []string{"rights to rekey:{eu-west-1}:check, rekey:{eu-west-1}:bucket; "}},
+		{"~rekey:* ~asynq:* +@all", []string{"rights to subscribe to asynq:cancel; ", "rekey &asynq:cancel ("}},
+		{"%R~* ~rekey:{* ~asynq:{* &* +@all", []string{"rights to asynq:queues, asynq:servers, ", "rekey ~asynq:* ("}},
+	} {
+		s := redistest.Real(t, keeping...)
+		setUser(t, s, "reset on >pw "+c.rules)
+		file := onePool(as(s, "rekey:pw"), "wait_replicas: 1")
+		got := checkFile(t, file)
+		got.want(t, "redis/rights", failed, c.words...)
+		_, advice, _ := strings.Cut(got.of(t, "redis/rights").Do, "SETUSER rekey ")
+		advice, _, _ = strings.Cut(advice, "(")
+		setUser(t, s, advice)
+		checkFile(t, file).want(t, "redis/rights", fine)
+	}
+}
+
+func setUser(t *testing.T, s *embedredis.Server, rules string) {
+	t.Helper()
+	args := []any{"acl", "setuser", "rekey"}
+	for _, rule := range strings.Fields(rules) {
+		args = append(args, rule)
+	}
+	if err := redistest.Client(t, s).Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhatAUserMayNotAskIsSaidToBeUnknown(t *testing.T) {
+	t.Parallel()
+	s := redistest.Real(t, keeping...)
 	for _, c := range []struct {
 		rules string
 		check string
 		level level
 		words []string
 	}{
-		{everything + " -eval", "rights", failed, []string{"eval", "ACL SETUSER rekey ~rekey:* ~asynq:*"}},
-		{everything + " -evalsha", "rights", failed, []string{"permissions to run the 'evalsha' command"}},
-		{everything + " -hset -time", "rights", failed, []string{"TIME, HSET "}},
-		{"~rekey:* &* +@all", "rights", failed, []string{"HGET asynq:", " more; ACL SETUSER rekey"}},
-		{"~rekey:* ~asynq:* +@all", "rights", failed, []string{"may not run SUBSCRIBE asynq:cancel"}},
-		{"%R~* ~rekey:{* ~asynq:{* &* +@all", "rights", failed, []string{"HSET asynq:queues x x"}},
-		{everything + " -wait", "rights", failed, []string{"may not run WAIT 1 1"}},
-		{everything + " -set", "rights", failed, []string{"SET "}},
-		{everything + " -config", "durability", warned, []string{"cannot tell (CONFIG is forbidden)", "appendfsync always", "MemoryDB keeps"}},
-		{everything + " -info", "eviction", warned, []string{"cannot tell (INFO is forbidden)", "noeviction"}},
-		{everything + " -info", "memory", warned, []string{"cannot tell (INFO is forbidden)"}},
-		{everything + " -info", "replicas", warned, []string{"cannot tell (INFO is forbidden)", "wait_replicas"}},
-		{everything + " -info", "version", fine, []string{"not told"}},
-		{everything + " -time", "clock", warned, []string{"cannot tell (NOPERM"}},
+		{"-config", "durability", warned, []string{"cannot tell (CONFIG is forbidden)", "appendfsync always", "MemoryDB keeps", "ElastiCache's failover can lose"}},
+		{"-info", "eviction", warned, []string{"cannot tell (INFO is forbidden)", "noeviction"}},
+		{"-info", "memory", warned, []string{"cannot tell (INFO is forbidden)"}},
+		{"-info", "replicas", warned, []string{"cannot tell (INFO is forbidden)", "wait_replicas"}},
+		{"-info", "version", fine, []string{"not told"}},
+		{"-time", "clock", warned, []string{"cannot tell (NOPERM"}},
 	} {
-		user(c.rules)
-		file := onePool(as(s, "rekey:pw"))
-		if strings.Contains(c.rules, "-wait") {
-			checkFile(t, file).allFine(t)
-			file = onePool(as(s, "rekey:pw"), "wait_replicas: 1")
-		}
-		checkFile(t, file).want(t, "redis/"+c.check, c.level, c.words...)
+		setUser(t, s, "reset on >pw ~* &* +@all "+c.rules)
+		checkFile(t, onePool(as(s, "rekey:pw"))).want(t, "redis/"+c.check, c.level, c.words...)
 	}
-	user(enoughRights)
+	setUser(t, s, "reset on >pw ~* &* +@all")
 	checkFile(t, onePool(as(s, "rekey:pw"))).allFine(t)
 }
 
-func anys(words []string) (all []any) {
-	for _, w := range words {
-		all = append(all, w)
+// documented are a worker's rights as docs/redis.md has them.
+func documented(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/redis.md")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return all
+	_, rest, ok := strings.Cut(string(text), "\nuser rekey-worker on >SECRET ")
+	rules, _, _ := strings.Cut(rest, "\n")
+	if !ok || !strings.Contains(rules, "+evalsha") {
+		t.Fatal("docs/redis.md has no user rekey-worker")
+	}
+	return rules
+}
+
+func TestTheDocumentedUserIsFitAndEachOfItsRightsIsAskedFor(t *testing.T) {
+	t.Parallel()
+	s := redistest.Real(t, keeping...)
+	setUser(t, s, "reset on >pw "+documented(t))
+	file := onePool(as(s, "rekey:pw"), "wait_replicas: 1")
+	checkFile(t, file).want(t, "redis/rights", fine)
+	c := checkFile(t, onePool(as(s, "rekey:pw")))
+	c.allFine(t, "redis/durability", "redis/eviction", "redis/memory", "redis/replicas")
+	if !c.Fit {
+		t.Error(c.out)
+	}
+	asked := map[string]bool{"resetchannels": true, "+eval": true}
+	for _, w := range wantedBy(t, file) {
+		asked[w.rule] = true
+	}
+	for rule := range strings.FieldsSeq(documented(t)) {
+		if !asked[rule] {
+			t.Errorf("%s is documented, and not asked for", rule)
+		}
+	}
+	setUser(t, s, "+info +config|get")
+	checkFile(t, onePool(as(s, "rekey:pw"))).allFine(t)
 }
 
 var (
@@ -79,11 +133,11 @@ func kindOf(key string) string {
 	return numbersOfKeys.ReplaceAllString(idsOfKeys.ReplaceAllString(key, "{}"), ":#")
 }
 
-// A whole campaign is run with the rights that check advises; what it has sent,
+// A whole campaign is run with the documented rights; what it has sent,
 // and the keys that it has made, must be what check asks for.
 func TestWhatACampaignNeedsOfRedisIsWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
-	s := redistest.Real(t, slices.Concat(keeping, []string{"--user", "rekey", "on", ">pw"}, strings.Fields(enoughRights))...)
+	s := redistest.Real(t, slices.Concat(keeping, []string{"--user", "rekey", "on", ">pw"}, strings.Fields(documented(t)+" +config|get"))...)
 	rdb := redistest.Client(t, s)
 	twin := simtest.Start(t, cognitosim.Options{Users: cognitosim.Users{N: 40}, Quota: -1, Hour: 10 * time.Second,
 		Faults: []cognitosim.Fault{{From: 5, To: 7, Answer: "TooManyRequests"}}})
@@ -106,12 +160,10 @@ func TestWhatACampaignNeedsOfRedisIsWhatIsAskedFor(t *testing.T) {
 	if denied, err := rdb.Do(t.Context(), "acl", "log").Slice(); err != nil || len(denied) > 0 {
 		t.Errorf("a right was missing: %v, %v", denied, err)
 	}
-	asked := checkFile(t, file)
-	asked.want(t, "redis/rights", fine)
 	compare(t, node{Client: rdb}, wantedBy(t, file))
 }
 
-func wantedBy(t *testing.T, file string) []string {
+func wantedBy(t *testing.T, file string) []right {
 	t.Helper()
 	cfg, err := configOf(t, file)
 	if err != nil {
@@ -125,19 +177,20 @@ func wantedBy(t *testing.T, file string) []string {
 }
 
 // compare goes through what was sent and made.
-func compare(t *testing.T, n node, wanted []string) {
+func compare(t *testing.T, n node, wanted []right) {
 	t.Helper()
 	text, err := n.Info(t.Context(), "commandstats").Result()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The test's own, and what everybody may do.
-	names, keys := []string{"hello", "auth", "info", "config|get", "acl|log"}, []string{}
+	names, keys := []string{"hello", "auth", "info", "config|get", "acl|log", "eval"}, []string{}
 	for _, w := range wanted {
-		words := strings.Fields(w)
-		names = append(names, strings.ToLower(words[0]))
-		if len(words) > 1 {
-			keys = append(keys, kindOf(words[1]))
+		name, command := strings.CutPrefix(w.rule, "+")
+		if command {
+			names = append(names, name)
+		} else {
+			keys = append(keys, kindOf(w.what))
 		}
 	}
 	for line := range strings.Lines(text) {
