@@ -23,6 +23,9 @@ import (
 // Hour is Cognito's hour in these tests, the shortest there is.
 const Hour = 10 * time.Second
 
+// Burst is the quota's.
+const Burst = 10
+
 // patience is how long a test waits for what must happen. It is long because
 // machines are shared; nothing is measured by it.
 const patience = 4 * time.Minute
@@ -47,66 +50,73 @@ type Options struct {
 type Fleet struct {
 	Redis *embedredis.Server // nil where Options named one
 	Users string             // a CSV file of the twin's users
+	Twin  string             // the twin's address
 
-	t       *testing.T
+	t       testing.TB
+	o       Options
 	dir     string
 	bin     string
-	twin    string
 	journal string
 	env     func(program string) []string
 }
 
 // Start builds the programs and starts the Redis and the twin.
-func Start(t *testing.T, o Options) *Fleet {
+func Start(t testing.TB, o Options) *Fleet {
 	t.Helper()
-	f := &Fleet{t: t, dir: t.TempDir(), bin: o.Bin, env: o.Env}
+	f := &Fleet{t: t, o: o, dir: t.TempDir(), bin: o.Bin, env: o.Env}
 	if f.bin == "" {
 		f.bin = Build(t)
 	}
 	if o.Redis == "" {
 		f.Redis = redistest.Server(t, append([]string{"--appendonly", "yes", "--appendfsync", "always"}, o.Server...)...)
-		o.Redis = f.Redis.URL()
+		f.o.Redis = f.Redis.URL()
 	}
 	f.journal = filepath.Join(f.dir, "journal")
 	f.Users = filepath.Join(f.dir, "users.csv")
-	twin := f.Go("cognitosim", append([]string{
+	f.Twin = f.Go("cognitosim", append([]string{
 		"--addr", "127.0.0.1:0", "--client-id", "rekeytwin", "--users", fmt.Sprint(o.Users), "--hour", Hour.String(),
 		"--quota", fmt.Sprint(o.Rate * 1.2), "--latency", "20ms", "--journal", f.journal,
-	}, o.Twin...)...)
-	f.twin = twin.address(t)
-	f.write("rekey.yaml", f.config(o))
-	f.write("users.csv", f.Run("cognitosim", "users", "--users", fmt.Sprint(o.Users)))
+	}, o.Twin...)...).address(t)
+	f.Configure("rekey.yaml", f.o.Redis, f.Twin)
+	f.Write("users.csv", f.Run("cognitosim", "users", "--users", fmt.Sprint(o.Users)))
 	return f
 }
 
-func (f *Fleet) config(o Options) string {
-	return fmt.Sprintf(`
+// Configure writes a configuration with other addresses, for a worker that
+// reaches Redis and the twin on ways of its own, and returns its path.
+func (f *Fleet) Configure(name, redis, twin string) string {
+	f.t.Helper()
+	return f.Write(name, fmt.Sprintf(`
 redis: %s
 listen: 127.0.0.1:0
 %s
 pools:
   test: {region: eu-west-1, client_id: rekeytwin, endpoint: "http://%s", hour: %s, %squota: twin}
 quotas:
-  twin: {limit: %g, share: 1, echo: 0, burst: 10}
-`, o.Redis, o.Config, f.twin, Hour, o.Pool, o.Rate)
+  twin: {limit: %g, share: 1, echo: 0, burst: %d}
+`, redis, f.o.Config, twin, Hour, f.o.Pool, f.o.Rate, Burst))
 }
 
-// Build builds the programs, once for each test.
-func Build(t *testing.T) string {
+// Build builds the programs, once for each test. The flags are go build's.
+func Build(t testing.TB, flags ...string) string {
 	t.Helper()
 	bin := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", bin, "github.com/rekeyhq/rekey/cmd/...")
+	args := append([]string{"build", "-o", bin}, flags...)
+	cmd := exec.Command("go", append(args, "github.com/rekeyhq/rekey/cmd/...")...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return bin
 }
 
-func (f *Fleet) write(name, text string) {
+// Write writes a file among the fleet's, and returns its path.
+func (f *Fleet) Write(name, text string) string {
 	f.t.Helper()
-	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600); err != nil {
+	path := filepath.Join(f.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
+	return path
 }
 
 func (f *Fleet) command(program string, args ...string) *exec.Cmd {

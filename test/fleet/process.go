@@ -54,7 +54,7 @@ func (p *Process) Kill() {
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
 // address reads where the twin listens from its first line.
-func (p *Process) address(t *testing.T) string {
+func (p *Process) address(t testing.TB) string {
 	t.Helper()
 	select {
 	case line := <-p.lines:
