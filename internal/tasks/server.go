@@ -108,7 +108,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.clock.measure(ctx, s.pool.Store.Now); err != nil {
 		return fmt.Errorf("pool %s: %w", s.name, err)
 	}
-	queue := asynq.NewServerFromRedisClient(s.pool.Redis, s.config())
+	queue := asynq.NewServerFromRedisClient(patient{s.pool.Redis, s.stop}, s.config())
 	if err := queue.Start(s); err != nil {
 		return fmt.Errorf("pool %s: %w", s.name, err)
 	}
