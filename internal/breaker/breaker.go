@@ -11,6 +11,7 @@
 package breaker
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -68,6 +69,9 @@ type Breaker struct {
 	state gobreaker.State
 	era   uint64
 	since time.Time
+	// life ends with the era, for those who stand in line with a permit.
+	life    context.Context
+	endLife context.CancelFunc
 	// until ends the cool-down. gobreaker's own timeout is fixed, so it is set
 	// to nothing and the growing one is a gate in front of it.
 	until    time.Time
@@ -85,6 +89,7 @@ func New(pool string, o Options) *Breaker {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Breaker{pool: pool, opts: o, since: time.Now(), lastOther: -1, changed: make(chan struct{})}
+	b.life, b.endLife = context.WithCancel(context.Background())
 	b.cb = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: pool, MaxRequests: probes, Interval: window, BucketPeriod: bucket, Timeout: 1,
 		ReadyToTrip: readyToTrip, OnStateChange: b.onChange,
@@ -103,6 +108,8 @@ func readyToTrip(c gobreaker.Counts) bool {
 func (b *Breaker) onChange(_ string, _, to gobreaker.State) {
 	now := time.Now()
 	b.state, b.era = to, b.era+1
+	b.endLife()
+	b.life, b.endLife = context.WithCancel(context.Background())
 	switch to {
 	case gobreaker.StateOpen:
 		b.coolDown = min(max(2*b.coolDown, minCoolDown), maxCoolDown)
@@ -151,7 +158,7 @@ func (b *Breaker) Allow() (Permit, error) {
 		}
 		p.probe = done
 	}
-	p.era = b.era
+	p.era, p.life = b.era, b.life
 	return Permit{p}, nil
 }
 

@@ -14,21 +14,21 @@ import (
 type Permit struct{ p *permit }
 
 type permit struct {
-	b   *Breaker
-	era uint64
+	b    *Breaker
+	era  uint64
+	life context.Context
 	// probe reports a half-open breaker's probe. A closed one's permit has none.
 	probe func(error)
 	spent bool
 }
 
-// Stale reports whether the breaker has changed its state since it gave the
-// permit: who has stood in line meanwhile hands it back and asks again.
-func (p Permit) Stale() bool {
-	b := p.p.b
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return p.p.era != b.era
-}
+// Life ends when the breaker changes its state. Who stands in line with the
+// permit leaves then, hands it back and asks again: the place in the line was
+// for a call that may no longer be made.
+func (p Permit) Life() context.Context { return p.p.life }
+
+// Stale reports whether the permit's life is over.
+func (p Permit) Stale() bool { return p.p.life.Err() != nil }
 
 // Unused hands the permit back: there was no call.
 func (p Permit) Unused() { p.Done(reset.NotSent) }

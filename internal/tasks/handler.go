@@ -158,11 +158,27 @@ type turn struct {
 	permit breaker.Permit
 }
 
-// inLine stands in line until it is this row's turn: the ledger has every
+// inLine stands in line, unless the worker stands aside: then the row is for
+// others to take at once.
+func (s *Server) inLine(ctx context.Context, urgent bool) (turn, error) {
+	here, back := s.aside.line()
+	if back {
+		s.returned()
+	}
+	ctx, leave := or(ctx, here)
+	defer leave()
+	t, err := s.nextTurn(ctx, urgent)
+	if err != nil && here.Err() != nil {
+		return turn{}, &later{why: errAside.Error()}
+	}
+	return t, err
+}
+
+// nextTurn stands in line until it is this row's turn: the ledger has every
 // answer, a connection is there, the breaker lets calls through, and the bucket
 // has given a token that is still good. The permit comes before the token:
 // while the breaker is half-open only its probes cost the fleet tokens.
-func (s *Server) inLine(ctx context.Context, urgent bool) (turn, error) {
+func (s *Server) nextTurn(ctx context.Context, urgent bool) (turn, error) {
 	for {
 		if err := s.ready(ctx); err != nil {
 			return turn{}, err
@@ -171,20 +187,24 @@ func (s *Server) inLine(ctx context.Context, urgent bool) (turn, error) {
 		if err != nil {
 			continue // others were first, or it opened: ready waits for it
 		}
-		token, err := s.token(ctx, urgent)
-		if err != nil {
-			permit.Unused()
-			return turn{}, err
-		}
-		if s.usable(token, permit) {
+		token, err := s.token(ctx, permit, urgent)
+		if err == nil && s.usable(token, permit) {
 			return turn{token, permit}, nil
 		}
 		permit.Unused()
+		if err != nil && !permit.Stale() {
+			return turn{}, err
+		}
 	}
 }
 
-func (s *Server) token(ctx context.Context, urgent bool) (ratelimit.Token, error) {
+// token waits for the row's turn, as long as the permit stands: handlers that
+// stayed in line when the breaker opened would each take a token for nothing
+// once the block is over.
+func (s *Server) token(ctx context.Context, permit breaker.Permit, urgent bool) (ratelimit.Token, error) {
 	began := time.Now()
+	ctx, leave := or(ctx, permit.Life())
+	defer leave()
 	token, err := s.pool.Bucket.Wait(ctx, s.name, urgent)
 	if err == nil {
 		s.metrics.rateWait.WithLabelValues(s.pool.Quota).Observe(time.Since(began).Seconds())
