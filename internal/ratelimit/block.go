@@ -41,6 +41,24 @@ func (b *Bucket) Unblock(ctx context.Context, pool string) error {
 	return nil
 }
 
+// returnedSpan is how long nobody must have called for an outage to have been
+// everybody's. A breaker's shortest cool-down is longer.
+const returnedSpan = 10 * time.Second
+
+// Returned says that this worker, which could not reach anybody for a while,
+// tries again. If hardly any other called meanwhile the rate starts at a tenth,
+// as after a block.
+func (b *Bucket) Returned(ctx context.Context) (low bool, err error) {
+	a, err := b.change(ctx, "returned", returnedSpan.Microseconds())
+	switch {
+	case err != nil:
+		return false, err
+	case a.word == "low", a.word == "known":
+		return a.word == "low", nil
+	}
+	return false, unknown("change", a.word)
+}
+
 func blockField(pool string) string {
 	if pool == "" {
 		return "block"

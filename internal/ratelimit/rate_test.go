@@ -255,3 +255,36 @@ func TestWhoBlocksStopsAtOnceAndWhoLiftsItGoesOnAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// A worker whose own network was gone says nothing about the others; when none
+// of them called, it was everybody's.
+func TestAfterAnOutageOfAllTheRateStartsAtATenthAndAfterOnesOwnItDoesNot(t *testing.T) {
+	t.Parallel()
+	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		for range 200 {
+			wait(t, b, "p")
+		}
+		low, err := b.Returned(t.Context())
+		if s := state(t, b); err != nil || low || s.Allowed != 100 {
+			t.Errorf("others called meanwhile: low %v, %v, allowed %v", low, err, s.Allowed)
+		}
+		time.Sleep(returnedSpan + time.Second)
+		low, err = b.Returned(t.Context())
+		if s := state(t, b); err != nil || !low || !about(s.Allowed, 10) || s.Throttled {
+			t.Errorf("nobody called meanwhile: low %v, %v, %+v", low, err, s)
+		}
+		for range 3 { // the next one to return finds the first calls
+			wait(t, b, "p")
+		}
+		if low, err = b.Returned(t.Context()); err != nil || !low {
+			t.Errorf("the second one: low %v, %v", low, err)
+		}
+		time.Sleep(returnedSpan)
+		for range 200 {
+			wait(t, b, "p")
+		}
+		if s := state(t, b); !about(s.Allowed, 100) {
+			t.Errorf("it does not return: allowed %v", s.Allowed)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -11,13 +12,22 @@ import (
 // next task it asks again at once: a Redis that answers, but serves nobody (it
 // is full, read-only, wants another password), got thirty thousand scripts a
 // second from one worker. So a script that was refused takes a while to say so.
+//
+// While the worker stands aside there is no next task for it. asynq cannot be
+// stopped and started again, nor would its pause be this worker's alone.
 type patient struct {
 	redis.UniversalClient
-	stop signal
+	stop  signal
+	aside *aside
 }
 
 // EvalSha implements [redis.Scripter].
 func (p patient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	if takesTask(keys) && p.aside.any() {
+		cmd := redis.NewCmd(ctx)
+		cmd.SetErr(redis.Nil)
+		return cmd
+	}
 	return p.wait(p.UniversalClient.EvalSha(ctx, sha, keys, args...))
 }
 
@@ -32,6 +42,10 @@ func (p patient) wait(cmd *redis.Cmd) *redis.Cmd {
 	}
 	return cmd
 }
+
+// takesTask tells asynq's script that takes a task, by the first of its keys:
+// all others begin with what they move.
+func takesTask(keys []string) bool { return len(keys) > 0 && strings.HasSuffix(keys[0], ":pending") }
 
 // refused tells an error of Redis from what scripts say in the course of their
 // work: nothing is there, the server does not know the script yet, the task has

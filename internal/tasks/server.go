@@ -61,6 +61,7 @@ type Server struct {
 	watch   *watch
 	clock   clock
 	trouble trouble
+	aside   *aside
 	streak  streak
 	feeder  *feeder
 	bucket  atomic.Pointer[ratelimit.State] // as of the last second
@@ -78,7 +79,7 @@ func New(p Pool, o Options) *Server {
 		pool: p, opts: o, name: about.Name, metrics: o.Metrics,
 		log:  newBounded(o.Log.With("pool", about.Name)),
 		next: newNext(about.Hour, p.Rehearsal), watch: newWatch(p.Store.Campaign),
-		stop: newSignal(), end: newSignal(),
+		aside: newAside(), stop: newSignal(), end: newSignal(),
 	}
 	s.breaker = breaker.New(about.Name, breaker.Options{Log: s.log, OnTrip: s.tripped})
 	s.feeder = newFeeder(s)
@@ -108,7 +109,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.clock.measure(ctx, s.pool.Store.Now); err != nil {
 		return fmt.Errorf("pool %s: %w", s.name, err)
 	}
-	queue := asynq.NewServerFromRedisClient(patient{s.pool.Redis, s.stop}, s.config())
+	queue := asynq.NewServerFromRedisClient(patient{s.pool.Redis, s.stop, s.aside}, s.config())
 	if err := queue.Start(s); err != nil {
 		return fmt.Errorf("pool %s: %w", s.name, err)
 	}
@@ -186,9 +187,10 @@ func (s *Server) Ready() error {
 }
 
 // tripped is told by the breaker that it opened. When every failure was of this
-// worker's own network it holds itself alone; else it speaks for the fleet.
+// worker's own network it stands aside; else it speaks for the fleet.
 func (s *Server) tripped(t breaker.Trip) {
 	if t.Local {
+		s.aside.stand(t.For)
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), settleTry)

@@ -4,12 +4,15 @@
 -- ARGV     'cut', taken          a token that was taken then has met a throttle
 --          'block', field, length, why   field is block or block:POOL
 --          'unblock', field
+--          'returned', span   a worker tries again that could reach nobody
 --
 -- Answer: {word, end}
 --   cut        the rate is 0.7 of what it was
---   known      the congestion has been answered already, or nobody holds the bucket
+--   known      the congestion has been answered already, others have called, or
+--              nobody holds the bucket
 --   blocked    until end
 --   unblocked  there is no block now
+--   low        hardly anybody has called in that span: the rate starts at a tenth
 --
 -- It is one script because fifty workers may report one congestion at once.
 -- Repeated it changes nothing: the first cut is newer than the token, and a
@@ -45,7 +48,28 @@ local function unblock(field)
   return {'unblocked', '0'}
 end
 
+-- taken counts the tokens of the seconds after from.
+local function taken(from)
+  local sum = 0
+  for second = math.floor(from / 1000000) + 1, math.floor(now / 1000000) do
+    local at, n = string.match(redis.call('HGET', KEYS[1], 'm:' .. second % 61) or '', '^(%d+) (%d+)')
+    if at == whole(second) then sum = sum + n end
+  end
+  return sum
+end
+
+-- If the others called meanwhile, the fault was that worker's own. If nobody
+-- did, it was everybody's, and what comes back is not met with everything at
+-- once. A twentieth of the rate is the first calls of those who are back already.
+local function returned(span)
+  local rate_at, rate = curve()
+  if rate <= 0 or taken(now - span) > rate * span / 1000000 / 20 then return {'known', '0'} end
+  slow(now, math.max(math.min(FLOOR, rate), math.min(rate_at(now), rate / 10)), rate, 'block')
+  return {'low', '0'}
+end
+
 if ARGV[1] == 'cut' then return cut(tonumber(ARGV[2])) end
 if ARGV[1] == 'block' then return block(ARGV[2], tonumber(ARGV[3]), ARGV[4]) end
 if ARGV[1] == 'unblock' then return unblock(ARGV[2]) end
+if ARGV[1] == 'returned' then return returned(tonumber(ARGV[2])) end
 return redis.error_reply('ERR change: no such word: ' .. ARGV[1])

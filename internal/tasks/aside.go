@@ -1,0 +1,65 @@
+package tasks
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+var errAside = errors.New("this worker's network is gone")
+
+// aside is where a worker stands whose own network is gone, as far as its
+// breaker can tell. What it has in hand goes back to the queue and it takes
+// nothing new: in its hands rows would wait for up to five minutes, a single
+// reset too, while the other workers could call.
+type aside struct {
+	mu    sync.Mutex
+	until time.Time
+	here  context.Context // ended by standing aside
+	leave context.CancelCauseFunc
+}
+
+func newAside() *aside {
+	a := &aside{}
+	a.here, a.leave = context.WithCancelCause(context.Background())
+	return a
+}
+
+func (a *aside) stand(d time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.until = time.Now().Add(d)
+	a.leave(errAside)
+}
+
+func (a *aside) any() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Now().Before(a.until)
+}
+
+// line returns a context that ends when the worker stands aside, and whether
+// the caller is the first after it did.
+func (a *aside) line() (here context.Context, back bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.here.Err() != nil && !time.Now().Before(a.until) {
+		a.here, a.leave = context.WithCancelCause(context.Background())
+		back = true
+	}
+	return a.here, back
+}
+
+// returned asks for a careful start if nobody else could call either.
+func (s *Server) returned() {
+	ctx, cancel := context.WithTimeout(s.stop.ctx, settleTry)
+	defer cancel()
+	low, err := s.pool.Bucket.Returned(ctx)
+	switch {
+	case err != nil:
+		s.log.Warn("whether others could call is not known", "err", err)
+	case low:
+		s.log.Info("nobody could call: the rate starts at a tenth")
+	}
+}
