@@ -11,7 +11,7 @@ import (
 )
 
 func (w *world) campaigns() []string {
-	if _, ok := w.f.Look(second); ok {
+	if w.done[secondLoad] > 0 {
 		return []string{first, second}
 	}
 	return []string{first}
@@ -53,7 +53,7 @@ func (w *world) await(id string) fleet.Show {
 
 // audit holds everything against each other.
 func (w *world) audit(shows map[string]fleet.Show) Result {
-	b := books{first: w.f.Report(first), journal: w.f.Journal(), park: w.o.Park, rate: w.o.rate()}
+	b := books{first: w.f.Report(first), journal: w.f.Journal(), park: w.o.Park, rate: w.rate}
 	if _, ok := shows[second]; ok {
 		b.second = w.f.Report(second)
 	}

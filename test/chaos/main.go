@@ -36,8 +36,12 @@ func run(ctx context.Context, args []string) int {
 	flags.DurationVar(&o.Duration, "duration", 10*time.Minute, "how long things break")
 	flags.IntVar(&o.Users, "users", 20000, "of the campaign")
 	flags.BoolVar(&o.Park, "park", false, "doubts are parked: nobody may be messaged twice")
+	name := flags.String("sabotage", "", "take this safeguard out, or all, one after the other: the run must complain")
 	if err := flags.Parse(args); err != nil {
 		return 2
+	}
+	if *name != "" {
+		return runSabotages(ctx, *name)
 	}
 	fmt.Fprintf(os.Stderr, "seed %d\n", o.Seed)
 	broken := runAlone(ctx, os.Stderr, func(t testing.TB) { fmt.Print(Run(t, o)) })

@@ -55,7 +55,7 @@ func dial(t *testing.T, p *proxy) net.Conn {
 
 const (
 	long  = 10 * time.Second
-	short = 50 * time.Millisecond
+	brief = 50 * time.Millisecond
 )
 
 func TestAWayIsCutHeldAndLosesAnswers(t *testing.T) {
@@ -69,12 +69,12 @@ func TestAWayIsCutHeldAndLosesAnswers(t *testing.T) {
 		t.Errorf("%d calls noted, not 1", n)
 	}
 	p.set(mood{deaf: true})
-	if got := ask(t, c, "lost", short); got != "" {
+	if got := ask(t, c, "lost", brief); got != "" {
 		t.Errorf("lost answers: %q", got)
 	}
 	hold := make(chan struct{})
 	p.set(mood{hold: hold})
-	if got := ask(t, c, "held", short); got != "" {
+	if got := ask(t, c, "held", brief); got != "" {
 		t.Errorf("held answers: %q", got)
 	}
 	if got := ask(t, dial(t, p), "take rekey:{q}:bucket", long); got != "take rekey:{q}:bucket" {
@@ -89,9 +89,9 @@ func TestAWayIsCutHeldAndLosesAnswers(t *testing.T) {
 	if got := ask(t, dial(t, p), "refused", long); got != "" {
 		t.Errorf("a refused connection: %q", got)
 	}
-	p.set(mood{late: short})
+	p.set(mood{late: brief})
 	began := time.Now()
-	if got := ask(t, dial(t, p), "late", long); got != "late" || time.Since(began) < 2*short {
+	if got := ask(t, dial(t, p), "late", long); got != "late" || time.Since(began) < 2*brief {
 		t.Errorf("a slow way: %q after %v", got, time.Since(began))
 	}
 }

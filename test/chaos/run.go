@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,6 +56,7 @@ type Result struct {
 // world is everything that a script may break.
 type world struct {
 	o     Options
+	rate  float64
 	t     testing.TB
 	f     *fleet.Fleet
 	redis *embedredis.Server
@@ -80,24 +82,27 @@ type worker struct {
 func Run(t testing.TB, o Options) Result {
 	t.Helper()
 	w := newWorld(t, o, o.rate(), twinsFaults(o.Seed, o.Users*9/10))
-	onDoubt := "resend"
-	if o.Park {
-		onDoubt = "park"
+	for _, one := range w.crew {
+		w.start(one)
 	}
-	w.f.Run("enqueue", "--campaign", first, "--guard", "off", "--on-doubt", onDoubt, "--start", "--confirm", fmt.Sprint(o.Users), w.f.Users)
-	w.began = time.Now()
+	w.load()
 	var operator sync.WaitGroup
 	operator.Go(func() { w.play(w.operations(), w.operate) })
 	w.play(faults(o.Seed, o.Duration, workers), w.breaks)
 	operator.Wait()
+	return w.end()
+}
+
+// end lets everything heal, waits, and tells what is broken.
+func (w *world) end() Result {
+	w.t.Helper()
 	w.heal()
-	shows := w.finish()
-	r := w.audit(shows)
+	r := w.audit(w.finish())
 	for _, what := range r.Broken[:min(20, len(r.Broken))] {
-		t.Errorf("%s", what)
+		w.t.Errorf("%s", what)
 	}
 	if n := len(r.Broken); n > 20 {
-		t.Errorf("… and %d more", n-20)
+		w.t.Errorf("… and %d more", n-20)
 	}
 	return r
 }
@@ -116,21 +121,30 @@ func newWorld(t testing.TB, o Options, rate float64, faults string) *world {
 	if !redis.Real() {
 		t.Fatal("chaos needs a redis-server on PATH: one in memory cannot be killed")
 	}
-	w := &world{o: o, t: t, redis: redis, done: map[deed]int{}, began: time.Now()}
+	w := &world{o: o, t: t, rate: rate, redis: redis, done: map[deed]int{}, began: time.Now()}
 	script := filepath.Join(t.TempDir(), "faults")
 	if err := os.WriteFile(script, []byte(faults), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w.f = fleet.Start(t, fleet.Options{
-		Users: o.Users, Rate: rate, Redis: redis.URL(), Bin: o.Bin,
+		Users: o.Users, Rate: rate, Redis: redis.URL(), Bin: o.Bin, Pool: "concurrency: 128, ",
 		// Room enough, so that throttles come from the script alone.
 		Twin: []string{"--quota", fmt.Sprint(4 * rate), "--latency", "200ms", "--faults", script, "--seed", fmt.Sprint(o.Seed)},
 	})
 	for i := range w.crew {
 		w.crew[i] = w.hire(i)
-		w.start(w.crew[i])
 	}
 	return w
+}
+
+// load starts the campaign of all users. The script's time counts from here.
+func (w *world) load() {
+	onDoubt := "resend"
+	if w.o.Park {
+		onDoubt = "park"
+	}
+	w.f.Run("enqueue", "--campaign", first, "--guard", "off", "--on-doubt", onDoubt, "--start", "--confirm", fmt.Sprint(w.o.Users), w.f.Users)
+	w.began = time.Now()
 }
 
 // hire makes a worker's ways and its configuration.
@@ -147,6 +161,11 @@ func (w *world) hire(i int) *worker {
 	}
 	o.config = w.f.Configure(fmt.Sprintf("worker-%d.yaml", i), "unix://"+socket, o.twin.ln.Addr().String())
 	return o
+}
+
+// hired are the workers that have been started at all.
+func (w *world) hired() []*worker {
+	return slices.DeleteFunc(slices.Clone(w.crew[:]), func(o *worker) bool { return o.p == nil })
 }
 
 func (w *world) start(o *worker) {
@@ -239,7 +258,7 @@ func (w *world) drained(o *worker) {
 // supervise starts workers that ended by themselves, as systemd would: one that
 // is started while Redis is away ends with an error.
 func (w *world) supervise() {
-	for _, o := range w.crew {
+	for _, o := range w.hired() {
 		select {
 		case <-o.p.Ended():
 			if !o.down {
@@ -309,7 +328,7 @@ func (w *world) operations() []step {
 	if w.o.Park {
 		return steps // a second campaign may message its users once more
 	}
-	load := step{at: w.o.Duration / 3, deed: "load of a second campaign"}
+	load := step{at: w.o.Duration / 3, deed: secondLoad}
 	for i, s := range steps {
 		if s.at > load.at {
 			return append(append(steps[:i:i], load), steps[i:]...)
@@ -329,7 +348,7 @@ func (w *world) operate(s step) {
 		w.replay(first)
 	case again:
 		w.deliverAgain()
-	default:
+	case secondLoad:
 		w.loadSecond()
 	}
 }
@@ -392,7 +411,7 @@ func (w *world) deliverAgain() {
 
 // heal ends whatever is still broken.
 func (w *world) heal() {
-	for _, o := range w.crew {
+	for _, o := range w.hired() {
 		o.healRedis()
 		o.healTwin()
 		o.p.Signal(syscall.SIGCONT)

@@ -32,6 +32,7 @@ const (
 	pauseResume deed = "pause and resume"
 	replay      deed = "replay"
 	again       deed = "the queue delivers again"
+	secondLoad  deed = "load of a second campaign"
 )
 
 // step is a deed at its time.
