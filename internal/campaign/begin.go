@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/rekeyhq/rekey/internal/reset"
 )
 
 // Answer is what Begin says.
@@ -32,13 +34,15 @@ const (
 	AnswerGone Answer = "gone"
 	// AnswerLate: the token's time is over; the row is as it was.
 	AnswerLate Answer = "late"
+	// AnswerFree: nothing stands in the way of a mark; Hold's alone.
+	AnswerFree Answer = "free"
 )
 
 // answers says of each answer whether it comes with a time.
 var answers = map[Answer]bool{
 	AnswerGo: false, AnswerBusy: true, AnswerRest: true, AnswerHeld: true, AnswerDoubt: true,
 	AnswerParked: false, AnswerSkipped: false, AnswerSettled: false, AnswerStopped: false,
-	AnswerGone: false, AnswerLate: false,
+	AnswerGone: false, AnswerLate: false, AnswerFree: false,
 }
 
 // Begun is what became of a mark.
@@ -63,7 +67,7 @@ func (s *Store) Begin(ctx context.Context, m Mark) (Begun, error) {
 		return Begun{}, err
 	}
 	r, copies, err := s.mark(ctx, append(s.keys.row(m.Ref), s.liveOf(m.Username)),
-		rowArgs(m.Ref, m.Token, m.NotAfter.UnixMilli(), s.busy(), s.codeLife(), DoubtLimit))
+		rowArgs(m.Ref, m.Token, m.NotAfter.UnixMilli(), s.busy(), s.codeLife(), DoubtLimit, 1))
 	if err != nil {
 		return Begun{}, fmt.Errorf("begin %s: %w", m.Ref, err)
 	}
@@ -72,6 +76,27 @@ func (s *Store) Begin(ctx context.Context, m Mark) (Begun, error) {
 		return Begun{}, fmt.Errorf("begin %s: %w", m.Ref, ErrTooFewReplicas{Have: copies, Want: s.pool.WaitReplicas})
 	}
 	return b, err
+}
+
+// Alive reports whether a code of this user is alive: then [Store.Hold] tells
+// what becomes of the row. It is a plain look and no script.
+func (s *Store) Alive(ctx context.Context, username reset.Personal) (bool, error) {
+	n, err := s.rdb.Exists(ctx, s.liveOf(username)).Result()
+	if err != nil {
+		return false, fmt.Errorf("look for a live code: %w", err)
+	}
+	return n > 0, nil
+}
+
+// Hold is Begin without its mark: it has every reason not to call, and what
+// follows from it for the row. So a row whose user holds a code costs no token.
+func (s *Store) Hold(ctx context.Context, ref reset.Ref, username reset.Personal) (Begun, error) {
+	r, err := s.answer(ctx, 4, "begin", append(s.keys.row(ref), s.liveOf(username)),
+		rowArgs(ref, "", 0, s.busy(), s.codeLife(), DoubtLimit, 0)...)
+	if err != nil {
+		return Begun{}, fmt.Errorf("hold %s: %w", ref, err)
+	}
+	return begun(r)
 }
 
 // mark runs the script. With WaitReplicas it also says how many replicas have

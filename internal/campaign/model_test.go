@@ -93,6 +93,18 @@ func (m *machine) begins(t *rapid.T, k Mark, ghost bool) {
 	}
 }
 
+// asks is a worker that does not want to stand in line in vain.
+func (m *machine) asks(t *rapid.T) {
+	k := m.attempt(t)
+	k.Token = ""
+	want := m.model.begin(k)
+	b, err := m.Hold(m.t.Context(), k.Ref, k.Username)
+	if err != nil || b.Answer != want {
+		t.Fatalf("hold %s = %s, %v; the model says %s", k.Ref, b.Answer, err, want)
+	}
+	m.seen["begin "+string(b.Answer)]++
+}
+
 // goesOut is the promise: no code of the user can be alive now.
 func (m *machine) goesOut(t *rapid.T, k Mark) {
 	user := k.Username.Reveal()
@@ -239,7 +251,7 @@ func TestTheLedgerIsItsModel(t *testing.T) {
 				}
 			},
 			"answer": m.answers, "another answer": m.answers, "come back": m.comesBack, "die": m.dies, "pass": m.passes, "pass more": m.passes,
-			"look": m.looks, "pause": m.pauses, "replay": m.replays, "": m.check,
+			"look": m.looks, "ask": m.asks, "pause": m.pauses, "replay": m.replays, "": m.check,
 		})
 	})
 	for a := range answers { // with -short there are too few runs

@@ -73,6 +73,9 @@ func (m *model) begin(k Mark) Answer {
 	if live, ok := m.live[k.Username.Reveal()]; ok && m.now.Before(live.ends) {
 		return m.hold(c, r, live, key)
 	}
+	if k.Token == "" { // Hold
+		return AnswerFree
+	}
 	if m.now.After(k.NotAfter) {
 		return AnswerLate
 	}

@@ -73,6 +73,9 @@ func (s *Server) round(ctx context.Context, ref reset.Ref) error {
 	if err != nil {
 		return s.unread(ctx, ref, err)
 	}
+	if free, err := s.free(ctx, ref, row.Request.Username); !free {
+		return err
+	}
 	turn, err := s.inLine(ctx, c.Priority == campaign.Urgent)
 	if err != nil {
 		return left(ctx, err)
@@ -102,6 +105,26 @@ func (s *Server) look(ctx context.Context, ref reset.Ref) (goes bool, err error)
 		return false, left(ctx, err)
 	}
 	return true, nil
+}
+
+// free keeps a row whose user holds a live code from costing a token. With a
+// second campaign over the same users that would be the quota of a whole night.
+func (s *Server) free(ctx context.Context, ref reset.Ref, username reset.Personal) (bool, error) {
+	alive, err := s.pool.Store.Alive(ctx, username)
+	if err != nil {
+		return false, s.unread(ctx, ref, err)
+	}
+	if !alive {
+		return true, nil
+	}
+	b, err := s.pool.Store.Hold(ctx, ref, username)
+	if err != nil {
+		return false, s.unread(ctx, ref, err)
+	}
+	if b.Answer == campaign.AnswerFree {
+		return true, nil // it ended in between
+	}
+	return false, s.held(ref, b)
 }
 
 // unread is the fate of a task for which Redis did not tell what is needed.

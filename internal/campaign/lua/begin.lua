@@ -2,8 +2,10 @@
 -- KEYS  1-8 as in transition.lua  9 the username's live key
 -- ARGV  1-3 as in transition.lua  4 token  5 not after (ms)  6 busy (ms)
 --       7 a code's life (ms)  8 attempts at which a doubt is parked
+--       9 1 to mark the row, 0 to ask only for reasons not to
 -- Answer {what, until (ms), now (ms), the record before}. What: go busy rest
---       held doubt parked skipped settled stopped gone late.
+--       held doubt parked skipped settled stopped gone late free. Free: only
+--       asked, and there is no reason.
 -- Atomic because two workers that both see a row unmarked would both call.
 -- Not allowed with memory full: without its mark no call may go out. The first
 -- write is always the record's, which Redis refuses then.
@@ -62,6 +64,7 @@ end
 
 local value = redis.call('GET', LIVE)
 if value then return hold(value) end
+if ARGV[9] == '0' then return answer('free') end
 if NOW_MS > not_after then return answer('late') end
 
 local new = becomes(old, CALLING, old.cause)
