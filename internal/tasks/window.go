@@ -6,7 +6,10 @@ import (
 )
 
 const (
-	windowSeconds = 60   // the queue is the campaign's next minute
+	// windowSeconds is how much of the allowed rate the queue holds. It is twice
+	// the feeder's lease, so that nothing runs dry while another worker takes
+	// over; more would only keep a retry, which goes to the end, waiting for longer.
+	windowSeconds = 20
 	maxWindow     = 5000 // at a high rate a second or two is enough: the feeder comes round five times a second
 	normalWeight  = 4    // rows of normal campaigns to one of the bulk ones
 )

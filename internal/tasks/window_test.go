@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestWindowIsAMinuteOfTheRateAndNeverMoreThanItsMost(t *testing.T) {
+func TestWindowIsTwentySecondsOfTheRateAndNeverMoreThanItsMost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		why                   string
@@ -13,10 +13,10 @@ func TestWindowIsAMinuteOfTheRateAndNeverMoreThanItsMost(t *testing.T) {
 		urgentDue, otherDue   int
 		wantUrgent, wantOther int
 	}{
-		{"a minute of 17.1 a second", 17.1, 0, 0, 1026, 1026},
-		{"what is due is counted", 10, 0, 500, 600, 100},
-		{"bulk rows do not keep urgent ones out", 10, 0, 600, 600, 0},
-		{"urgent rows keep bulk ones out", 10, 550, 0, 50, 50},
+		{"twenty seconds of 17.1 a second", 17.1, 0, 0, 342, 342},
+		{"what is due is counted", 10, 0, 150, 200, 50},
+		{"bulk rows do not keep urgent ones out", 10, 0, 200, 200, 0},
+		{"urgent rows keep bulk ones out", 10, 150, 0, 50, 50},
 		{"full", 10, 600, 900, 0, 0},
 		{"a high rate", 3000, 0, 0, 5000, 5000},
 		{"a rate next to nothing still moves", 0.001, 0, 0, 1, 1},
