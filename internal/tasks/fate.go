@@ -10,7 +10,10 @@ import (
 
 // restInQueue is the longest wait that a task spends in asynq. A row that
 // rests for longer is in the ledger's list of later rows, and its task ends.
-const restInQueue = time.Minute
+// The ledger lists what is a minute ahead on Redis's clock; here the wait is by
+// the worker's estimate of that clock, so there is a margin in which both have
+// the row: twice is harmless, and in neither it would wait for the next walk.
+const restInQueue = 90 * time.Second
 
 // later steers the queue: it is no failure, the task comes again after wait.
 // A handler returns it, or nil: what became of the row is in the ledger.

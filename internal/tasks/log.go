@@ -17,24 +17,35 @@ const (
 )
 
 // bounded is a log whose lines are limited. The next line that comes through
-// says how many were left out.
+// says how many were left out. Errors have an allowance of their own: what calls
+// for somebody must not drown in what does not.
 type bounded struct {
 	slog.Handler
-	*allowance
+	*allowances
 }
 
-type allowance struct {
-	limit   *rate.Limiter
-	leftOut atomic.Int64
+type allowances struct {
+	news, errors *rate.Limiter
+	leftOut      atomic.Int64
 }
 
 func newBounded(log *slog.Logger) *slog.Logger {
-	return slog.New(bounded{log.Handler(), &allowance{limit: rate.NewLimiter(linesPerSecond, linesAtOnce)}})
+	return slog.New(bounded{log.Handler(), &allowances{
+		news:   rate.NewLimiter(linesPerSecond, linesAtOnce),
+		errors: rate.NewLimiter(linesPerSecond, linesAtOnce),
+	}})
+}
+
+func (a *allowances) allow(l slog.Level) bool {
+	if l >= slog.LevelError {
+		return a.errors.Allow()
+	}
+	return a.news.Allow()
 }
 
 // Handle implements [slog.Handler].
 func (b bounded) Handle(ctx context.Context, r slog.Record) error {
-	if !b.limit.Allow() {
+	if !b.allow(r.Level) {
 		b.leftOut.Add(1)
 		return nil
 	}
@@ -46,12 +57,12 @@ func (b bounded) Handle(ctx context.Context, r slog.Record) error {
 
 // WithAttrs implements [slog.Handler].
 func (b bounded) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return bounded{b.Handler.WithAttrs(attrs), b.allowance}
+	return bounded{b.Handler.WithAttrs(attrs), b.allowances}
 }
 
 // WithGroup implements [slog.Handler].
 func (b bounded) WithGroup(name string) slog.Handler {
-	return bounded{b.Handler.WithGroup(name), b.allowance}
+	return bounded{b.Handler.WithGroup(name), b.allowances}
 }
 
 // queueLog passes asynq's own lines on. Its news are our debugging: it reports

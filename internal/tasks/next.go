@@ -138,7 +138,7 @@ func (x next) verdict(a answer, before campaign.Record, now time.Time) campaign.
 		r = x.rules[reset.Unanswered]
 	}
 	v := campaign.Verdict{
-		Outcome: a.outcome, Cause: a.cause, Medium: a.medium, Sample: a.text,
+		Outcome: a.outcome, Cause: a.cause, Medium: a.medium, Sample: a.sample(),
 		State: r.state, Counts: r.counts, Limit: r.limit, AtLimit: r.atLimit,
 		Wait: r.wait(exponent(r, a, before)),
 	}
@@ -146,6 +146,18 @@ func (x next) verdict(a answer, before campaign.Record, now time.Time) campaign.
 		v.Wait = x.quotaReturns(a.cause, now)
 	}
 	return v
+}
+
+// sample is what an operator reads of an answer. Where the cause does not name
+// it, the answer's own name stands in front.
+func (a answer) sample() string {
+	switch {
+	case a.code == "" || a.text != "" && a.cause != reset.Other:
+		return a.text
+	case a.text == "":
+		return a.code
+	}
+	return a.code + ": " + a.text
 }
 
 // exponent is how often the row has waited like this before.

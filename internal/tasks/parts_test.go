@@ -175,6 +175,38 @@ func TestAStormDoesNotFloodTheLog(t *testing.T) {
 	})
 }
 
+func TestAnErrorIsLoggedWhateverTheStorm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := newBounded(slog.New(slog.NewTextHandler(&out, nil)))
+		for range 10_000 {
+			log.Info("called")
+		}
+		log.Error("halted")
+		if !strings.Contains(out.String(), "msg=halted") {
+			t.Error("the line that calls for somebody is missing")
+		}
+	})
+}
+
+func TestTheSampleNamesWhatTheCauseDoesNot(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		a    answer
+		want string
+	}{
+		{answer{cause: reset.Other, code: "NewException", text: "New."}, "NewException: New."},
+		{answer{cause: reset.Forbidden, code: "HTTP403"}, "HTTP403"},
+		{answer{cause: reset.UserNotFound, code: "UserNotFoundException", text: "Not found."}, "Not found."},
+		{answer{cause: reset.Timeout}, ""},
+	} {
+		if got := c.a.sample(); got != c.want {
+			t.Errorf("%+v: sample %q, want %q", c.a, got, c.want)
+		}
+	}
+}
+
 func TestThreeInARowBenchOnlyIfTheyAreDifferentRows(t *testing.T) {
 	t.Parallel()
 	row := func(n int64) reset.Ref { return reset.Ref{Campaign: "c", Row: n} }
