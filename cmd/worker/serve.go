@@ -43,14 +43,18 @@ func serve(ctx context.Context, p *cli.Program) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rdb.Close() }()
 	w, err := newWorker(ctx, cfg, rdb, log)
 	if err != nil {
+		return cli.Explain(cfg.Redis, errors.Join(err, rdb.Close()))
+	}
+	w.introduce(ctx, cfg)
+	if err := w.run(ctx, cfg.Listen); err != nil {
+		// Nothing is closed: a pool that could not drain still uses it, asynq
+		// panics on a closed Redis, and the process ends anyway.
 		return cli.Explain(cfg.Redis, err)
 	}
-	defer w.close()
-	w.introduce(ctx, cfg)
-	return cli.Explain(cfg.Redis, w.run(ctx, cfg.Listen))
+	w.close()
+	return rdb.Close()
 }
 
 // worker is everything that serves the pools of a configuration.
