@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"os"
@@ -51,6 +52,9 @@ func TestEveryFaultOfRedisIsSaidAndItsLineGoesWithTheRightSetting(t *testing.T) 
 			set(t, s, c.wrong)
 			got := checkFile(t, onePool(s.URL()))
 			got.want(t, "redis/"+c.check, c.level, c.words...)
+			if looked := strings.Contains(got.out, `"quota `); looked == (got.of(t, "redis/writes").Level == failed) {
+				t.Errorf("quotas are looked at: %v: %s", looked, got.out)
+			}
 			set(t, s, c.right)
 			checkFile(t, onePool(s.URL())).allFine(t)
 		})
@@ -70,8 +74,9 @@ func TestNearlyFullIsSaidBeforeItIsFull(t *testing.T) {
 	t.Parallel()
 	s := redistest.Real(t, keeping...)
 	rdb := redistest.Client(t, s)
-	// So much that the connections of the check itself do not count.
-	if err := rdb.Set(t.Context(), "ballast", strings.Repeat("x", 30<<20), 0).Err(); err != nil {
+	// So much that the connections of the check itself do not count; made by the
+	// server, since a long command would leave a long buffer behind for a while.
+	if err := rdb.SetRange(t.Context(), "ballast", 30<<20, "x").Err(); err != nil {
 		t.Fatal(err)
 	}
 	used := readInfo(t.Context(), node{Client: rdb}).number("used_memory")
@@ -107,6 +112,8 @@ func TestReplicasAndWhoWaitsForThem(t *testing.T) {
 
 	checkFile(t, onePool(primary.URL())).want(t, "redis/replicas", warned, "1 online, wait_replicas 0", "a second code", "set wait_replicas")
 	checkFile(t, onePool(primary.URL(), "wait_replicas: 1")).allFine(t)
+	behind := lens(t, primary, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("state=online"), []byte("state=wait_b")) })
+	checkFile(t, onePool("redis://"+behind, "wait_replicas: 1")).want(t, "redis/replicas", failed, "0 online, wait_replicas 1")
 	checkFile(t, onePool(primary.URL(), "wait_replicas: 2")).want(t, "redis/replicas", failed, "1 online, wait_replicas 2: no call would go out")
 	checkFile(t, onePool(replica.URL())).want(t, "redis/writes", failed, "this is a replica", "name the primary")
 }

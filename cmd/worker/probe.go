@@ -18,9 +18,7 @@ const (
 	// tokenWait outlasts the lease of a check that ran a moment ago with other
 	// numbers, which is nobody who would renew it.
 	tokenWait = 40 * time.Second
-	// probeTries is how often a probe that rekey itself held back is made anew.
-	probeTries = 3
-	checkName  = "check-"
+	checkName = "check-"
 )
 
 // byCheck reports whether a bucket's holder is no worker but this command.
@@ -93,12 +91,7 @@ func probeWith(ctx context.Context, c cognito.Config, bucket *ratelimit.Bucket, 
 		return finding{Level: failed, Says: "not made: " + err.Error()}, false
 	}
 	defer client.Close()
-	for range probeTries {
-		err = ask(ctx, client, bucket, pool)
-		if outcome, _ := reset.OutcomeOf(err); outcome != reset.NotSent {
-			break
-		}
-	}
+	err = ask(ctx, client, bucket, pool)
 	_, cause := reset.OutcomeOf(err)
 	return judge(err), cause == reset.NoCause || cause == reset.UserNotFound || cause == reset.NotAuthorizedSecretHash
 }

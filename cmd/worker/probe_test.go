@@ -189,6 +189,26 @@ func TestWithoutATokenThereIsNoProbe(t *testing.T) {
 	}
 }
 
+// A check holds the bucket for half a minute, and nobody renews it: the next one,
+// of a file that was corrected meanwhile, waits for that instead of giving up.
+func TestAnEarlierCheckIsNotTakenForAWorker(t *testing.T) {
+	t.Parallel()
+	s := redistest.Real(t, keeping...)
+	twin := simtest.Start(t, cognitosim.Options{})
+	file := toTwin(s.URL(), twin.URL())
+	checkFile(t, file, "--probe").allFine(t, "pool prod/client")
+	other := strings.Replace(file, "limit: 50", "limit: 40", 1)
+	checkFile(t, other).want(t, "quota q/numbers", fine, "40.0/s of 40.0/s")
+	cfg, err := configOf(t, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &check{cfg: cfg, rdb: redistest.Client(t, s)}
+	if why := k.noProbe(t.Context(), cfg.Pools["prod"]); why != "" {
+		t.Error(why)
+	}
+}
+
 func TestAProbeThatReachesNobodyCostsNoToken(t *testing.T) {
 	t.Parallel()
 	s := redistest.Real(t, keeping...)
