@@ -21,6 +21,8 @@ func limitedBy(c campaign.Campaign, s surroundings, concurrency int, due time.Ti
 		return "no worker"
 	case blocked:
 		return s.bucket.LimitedBy(c.Pool)
+	case !s.standby.IsZero():
+		return "hold until " + cli.Time(s.standby) + " (workers stand by: the quota's numbers were changed)"
 	case due.After(s.bucket.Now):
 		return "waits until " + cli.Time(due)
 	// With every slot of every worker in a call there is nobody to stand in line.

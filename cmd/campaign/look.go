@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
@@ -62,6 +63,9 @@ type surroundings struct {
 	bucket  ratelimit.State
 	workers int
 	others  []campaign.Campaign // of the pool
+	// standby is when workers take over a quota whose numbers in the bucket are
+	// those of workers that have gone; zero when there is nothing to take over.
+	standby time.Time
 }
 
 func (t *target) look(ctx context.Context) (surroundings, error) {
@@ -83,7 +87,19 @@ func (t *target) look(ctx context.Context) (surroundings, error) {
 	if s.bucket.Now.IsZero() {
 		s.bucket.Now = time.Now()
 	}
+	s.standby = t.standby(s.bucket, workers)
 	return s, err
+}
+
+// standby: after a change of the quota the workers with the new numbers wait
+// for the lease of the last one with the old.
+func (t *target) standby(b ratelimit.State, workers []campaign.Worker) time.Time {
+	q := t.quota
+	d := b.Differs(ratelimit.Quota{Name: q.Name, Limit: q.Limit, Share: q.Share, Echo: q.Echo, Burst: q.Burst, Daily: q.Daily})
+	if d == nil || slices.ContainsFunc(workers, func(w campaign.Worker) bool { return w.Name == d.By }) {
+		return time.Time{}
+	}
+	return b.Now.Add(d.Left)
 }
 
 // view puts together what is shown of a campaign.
