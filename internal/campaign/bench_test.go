@@ -1,12 +1,15 @@
 package campaign
 
 import (
+	"bytes"
+	"context"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/redistest"
 	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 // BenchmarkBeginSettle is what the ledger does for one call.
@@ -55,4 +58,52 @@ func BenchmarkAhead(b *testing.B) {
 			b.Fatal(len(rows), err)
 		}
 	}
+}
+
+// BenchmarkWalk is a whole pass of the walk over a campaign of a million rows,
+// all of them fed: when all are final, when in each chunk a row is to be called
+// again, and when none was ever called.
+func BenchmarkWalk(b *testing.B) {
+	const rows = 1 << 20
+	accepted := Record{State: Accepted, At: time.Now()}.Bytes()
+	for name, chunk := range map[string][]byte{
+		"final":     bytes.Repeat(accepted, roster.ChunkRows),
+		"one of 1k": append(bytes.Repeat(accepted, roster.ChunkRows-1), Record{State: Waiting, At: time.Now()}.Bytes()...),
+		"planned":   nil,
+	} {
+		b.Run(name, func(b *testing.B) {
+			l := ledgerOn(b, redistest.Client(b, redistest.Real(b)), rows, "cursor", rows)
+			l.camp.Cursor = rows
+			fill(l, chunk)
+			if name == "final" {
+				l.rdb.Del(b.Context(), l.keys.open(l.camp.ID))
+			}
+			for b.Loop() {
+				walkOver(b, l)
+			}
+		})
+	}
+}
+
+// fill writes the same chunk everywhere.
+func fill(l *ledger, chunk []byte) {
+	if chunk == nil {
+		return
+	}
+	chunk = append(chunk, make([]byte, ledgerBytes-len(chunk))...)
+	for i := range chunksOf(l.camp.Total) {
+		l.rdb.Set(context.Background(), l.keys.ledger(l.camp.ID, i), chunk, 0)
+	}
+}
+
+func walkOver(b *testing.B, l *ledger) {
+	found := 0
+	for next := int64(0); next >= 0; {
+		w, err := l.Behind(b.Context(), l.camp, next)
+		if err != nil {
+			b.Fatal(err)
+		}
+		found, next = found+len(w.Rows), w.Next
+	}
+	b.ReportMetric(float64(found), "rows")
 }
