@@ -11,6 +11,7 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cli"
+	"github.com/rekeyhq/rekey/internal/ratelimit"
 )
 
 // unconfirmed is a number that no campaign has, and none is near.
@@ -227,6 +228,11 @@ func (p *program) resume() *cobra.Command {
 				text := id + " goes on."
 				if len(others) > 0 {
 					text += " With it, since the whole pool was halted: " + strings.Join(others, ", ") + "."
+				}
+				// What blocked the pool beside the halt, a breaker mostly, goes on.
+				s, err := ratelimit.Peek(cmd.Context(), t.rdb, t.quota.Name)
+				if _, blocked := s.Blocked(t.pool.Name); err == nil && blocked {
+					text += "\nCalls are on " + s.LimitedBy(t.pool.Name) + "."
 				}
 				return p.printf("%s\n", text)
 			})

@@ -36,7 +36,6 @@ type stage struct {
 	logPath    string
 	url        string // the twin's
 	someone    string // a user whose name may be shown: the twin's own
-	rejects    []roster.Reject
 
 	cfg    *config.Config
 	redis  *embedredis.Server
@@ -246,12 +245,16 @@ func (s *stage) load(ctx context.Context, p *cli.Program) (campaign.Plan, error)
 		if left++; left > 5 {
 			return nil
 		}
-		return say(p.Stderr, "  left out: %v\n", r)
+		return say(p.Stderr, "  left out: line %d, %s\n", r.Line, r.Reason)
 	})
 	if err != nil {
 		return campaign.Plan{}, err
 	}
 	defer end()
+	any, err := campaign.ParseMaxRejects("100%") // what is left out was said
+	if err != nil {
+		return campaign.Plan{}, err
+	}
 	// Without the guard: a storm that halts the campaign would show less of it.
-	return s.store.Load(ctx, campaign.Spec{ID: demoID, Guard: campaign.GuardOff(), File: filepath.Base(s.o.file)}, r)
+	return s.store.Load(ctx, campaign.Spec{ID: demoID, Guard: campaign.GuardOff(), MaxRejects: any, File: filepath.Base(s.o.file)}, r)
 }

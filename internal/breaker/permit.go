@@ -72,7 +72,7 @@ func (p *permit) report(o reset.Outcome) {
 }
 
 func (b *Breaker) announce(t Trip) {
-	b.opts.Log.Warn("breaker opened", "pool", b.pool, "for", t.For, "local", t.Local)
+	b.opts.Log.Warn("breaker opened", "for", t.For, "local", t.Local)
 	if b.opts.OnTrip != nil {
 		b.opts.OnTrip(t)
 	}
