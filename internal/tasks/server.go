@@ -19,9 +19,13 @@ import (
 	"github.com/rekeyhq/rekey/internal/reset"
 )
 
-// drainGrace is what stopping may take beside the deadline of the calls that
-// are in flight.
-const drainGrace = time.Second
+const (
+	// drainGrace is what stopping may take beside the deadline of the calls that
+	// are in flight.
+	drainGrace = time.Second
+	// leaveTry is the part of it that is kept for saying good-bye.
+	leaveTry = drainGrace / 4
+)
 
 // Pool is what is needed to serve a pool.
 type Pool struct {
@@ -149,7 +153,7 @@ func (s *Server) drain(queue *asynq.Server, kill context.CancelFunc, parts *sync
 		kill()
 		parts.Wait()
 	}()
-	late := time.NewTimer(s.next.hour.Deadline() + drainGrace)
+	late := time.NewTimer(s.next.hour.Deadline() + drainGrace - leaveTry)
 	defer late.Stop()
 	select {
 	case <-drained:
@@ -165,7 +169,7 @@ func (s *Server) drain(queue *asynq.Server, kill context.CancelFunc, parts *sync
 // leave says that this worker no longer serves the pool; if it cannot, that
 // shows after half a minute.
 func (s *Server) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainGrace/4)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTry)
 	defer cancel()
 	_ = s.pool.Store.Leave(ctx, s.opts.Worker)
 }
