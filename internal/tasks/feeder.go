@@ -15,6 +15,8 @@ const (
 	renewEvery = 3 * time.Second
 	// listEvery is how soon a campaign that was started is noticed.
 	listEvery = time.Second
+	// laterEvery: what stands there waited for more than a minute.
+	laterEvery = time.Second
 	// tidyEvery is for what has time.
 	tidyEvery = time.Minute
 )
@@ -36,6 +38,7 @@ type feeder struct {
 	listed    time.Time
 	looked    time.Time
 	tidied    time.Time
+	fetched   time.Time
 }
 
 func newFeeder(s *Server) *feeder {

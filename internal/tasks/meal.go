@@ -43,9 +43,10 @@ func (m *meal) serve(ctx context.Context, all []campaign.Campaign, urgentRoom, o
 // fetch reads which rows of later are due. Those of campaigns that do not run
 // are taken out, or they would stand in the way; the walk after a resume finds them.
 func (m *meal) fetch(ctx context.Context, limit int) error {
-	if limit == 0 {
+	if limit == 0 || time.Since(m.fetched) < laterEvery {
 		return nil
 	}
+	m.feeder.fetched = time.Now()
 	refs, err := m.pool.Store.Later(ctx, limit)
 	if err != nil {
 		return err

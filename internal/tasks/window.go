@@ -11,15 +11,22 @@ const (
 	// over; more would only keep a retry, which goes to the end, waiting for longer.
 	windowSeconds = 20
 	maxWindow     = 5000 // at a high rate a second or two is enough: the feeder comes round five times a second
-	normalWeight  = 4    // rows of normal campaigns to one of the bulk ones
+	// portion is the least that is worth feeding; at a low rate a second's worth is, so
+	// that the scripts around an enqueue serve more than a few rows.
+	portion      = 100
+	normalWeight = 4 // rows of normal campaigns to one of the bulk ones
 )
 
 // room says how many rows may be fed: urgent ones and others. The others share
 // what is left of the window; urgent ones have the whole of it, because a
-// single reset must not wait for a minute's worth of bulk rows to go.
+// single reset must not wait for bulk rows to go, nor for a portion to be full.
 func room(rate float64, urgentDue, otherDue int) (urgent, other int) {
 	window := int(min(max(rate*windowSeconds, 1), maxWindow))
-	return max(0, window-urgentDue), max(0, window-urgentDue-otherDue)
+	urgent, other = max(0, window-urgentDue), max(0, window-urgentDue-otherDue)
+	if other < min(int(rate), portion) {
+		other = 0
+	}
+	return urgent, other
 }
 
 // claimant is a campaign that has rows to feed.
