@@ -37,7 +37,12 @@ func TestAKilledWorkersOpenRowsAreInDoubtAndThenCalledAgain(t *testing.T) {
 	before := f.Show("killed").Counts["accepted"]
 	doubts := f.Until("killed", "in doubt", func(s Show) bool { return s.Counts["in_doubt"] > 0 })
 	t.Logf("%d rows in doubt after %s", doubts.Counts["in_doubt"], time.Since(at).Round(time.Second))
-	if rate := float64(doubts.Counts["accepted"]-before) / time.Since(at).Seconds(); rate < 50 {
+	if took := time.Since(at); took > 2*time.Minute {
+		t.Errorf("its rows were found in doubt after %s", took)
+	}
+	// The machine is shared: a worker that had to wait for the other's leases
+	// would have stood still for most of this time.
+	if rate := float64(doubts.Counts["accepted"]-before) / time.Since(at).Seconds(); rate < 75 {
 		t.Errorf("the other worker went on at %.0f/s of 100/s", rate)
 	}
 	f.Until("killed", "done", func(s Show) bool { return s.State == "done" })
