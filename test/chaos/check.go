@@ -40,9 +40,11 @@ func (b books) broken() []string {
 		}
 	}
 	slices.Sort(found)
-	if n, at := busiest(b.left); float64(n) > b.limit() {
-		found = append(found, fmt.Sprintf("rate: %d calls left the workers in the second from %s; the limit is %.0f",
-			n, at.UTC().Format("15:04:05.000"), b.limit()))
+	for _, span := range []time.Duration{time.Second, time.Second / 10} {
+		if n, at := busiest(b.left, span); float64(n) > b.limit(span) {
+			found = append(found, fmt.Sprintf("rate: %d calls left the workers in the %v from %s; the limit is %.0f",
+				n, span, at.UTC().Format("15:04:05.000"), b.limit(span)))
+		}
 	}
 	return found
 }
@@ -92,12 +94,19 @@ func refused(calls []fleet.Entry) bool {
 	return last.Answer != "" && last.Answer != "OK" && !last.Sent
 }
 
+// deadAfter is how many such answers make a row dead; a replay may call it at once.
+const deadAfter = 4
+
 // calledAgain reports whether a user was called within the hour in which
 // Cognito had said that there were too many attempts.
 func calledAgain(calls []fleet.Entry) (after time.Duration, again bool) {
+	times := 0
 	for i := 1; i < len(calls); i++ {
-		after := calls[i].At.Sub(calls[i-1].At)
-		if calls[i-1].Answer == limited && after < fleet.Hour {
+		if calls[i-1].Answer != limited {
+			continue
+		}
+		times++
+		if after := calls[i].At.Sub(calls[i-1].At); after < fleet.Hour && times < deadAfter {
 			return after, true
 		}
 	}
@@ -108,20 +117,21 @@ func calledAgain(calls []fleet.Entry) (after time.Duration, again bool) {
 // with everything that it watches.
 const seen = 100 * time.Millisecond
 
-// limit is how many calls may leave in a second: what the bucket promises, and
+// limit is how many calls may leave in a span: what the bucket promises, and
 // what is held up. A token is good for a quarter of a second, so that what was
 // held up for so long by a stall leaves beside what is due; what the watcher sees
-// late adds to it in the same way. Nothing that is older may leave.
-func (b books) limit() float64 {
-	return 1.05*b.rate + fleet.Burst + b.rate*(ratelimit.Life+seen).Seconds()
+// late adds to it in the same way. Nothing that is older may leave, which shows
+// better in a tenth of a second than in a whole one.
+func (b books) limit(span time.Duration) float64 {
+	return b.rate*(105*span/100+ratelimit.Life+seen).Seconds() + fleet.Burst
 }
 
-// busiest is the fullest of all spans of a second.
-func busiest(at []time.Time) (most int, from time.Time) {
+// busiest is the fullest of all spans of that length.
+func busiest(at []time.Time, span time.Duration) (most int, from time.Time) {
 	slices.SortFunc(at, time.Time.Compare)
 	first := 0
 	for i := range at {
-		for at[i].Sub(at[first]) >= time.Second {
+		for at[i].Sub(at[first]) >= span {
 			first++
 		}
 		if n := i - first + 1; n > most {

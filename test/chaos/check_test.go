@@ -33,6 +33,8 @@ func TestTheBooksShowEveryBrokenPromise(t *testing.T) {
 		{"dead after an OK", "dead", "", false, []fleet.Entry{call(0, "OK", true)}, "no refusal"},
 		{"dead after a refusal", "dead", "", false, []fleet.Entry{call(0, "CodeDeliveryFailureException", false)}, ""},
 		{"limited, and called at once", "accepted", "", false, []fleet.Entry{call(0, limited, false), call(3, "OK", true)}, "not before"},
+		{"limited so often that it was dead, and replayed", "accepted", "", false, []fleet.Entry{
+			call(0, limited, false), call(12, limited, false), call(36, limited, false), call(80, limited, false), call(81, "OK", true)}, ""},
 		{"limited, and called after the hour", "accepted", "", false, []fleet.Entry{call(0, limited, false), call(10, "OK", true)}, ""},
 	} {
 		b := books{first: map[string]fleet.Line{"ann": {Row: "0", State: c.state}}, journal: map[string][]fleet.Entry{}, park: c.park}
@@ -56,11 +58,11 @@ func TestTheFullestSecondIsFoundBetweenFullSeconds(t *testing.T) {
 		at = append(at, time.Unix(1e9, 7e8).Add(time.Duration(i)*20*time.Millisecond))
 	}
 	at = append(at, time.Unix(1e9+5, 0), time.Unix(1e9, 0))
-	if n, from := busiest(at); n != 30 || !from.Equal(time.Unix(1e9, 7e8)) {
+	if n, from := busiest(at, time.Second); n != 30 || !from.Equal(time.Unix(1e9, 7e8)) {
 		t.Errorf("%d from %v", n, from)
 	}
 	b := books{first: map[string]fleet.Line{}, rate: 10, left: at}
-	if broken := b.broken(); len(broken) != 1 || !strings.HasPrefix(broken[0], "rate: ") {
+	if broken := b.broken(); len(broken) != 1 || !strings.HasPrefix(broken[0], "rate: 30 ") {
 		t.Errorf("%v", broken)
 	}
 }

@@ -70,7 +70,7 @@ func sabotages() []sabotage {
 		}, Run, short, "lost"},
 		{"age", []patch{
 			{"internal/ratelimit/ratelimit.go", "const Life = 250 * time.Millisecond", "const Life = time.Hour"},
-		}, StalledLedger, Options{Users: 2000}, "rate: "},
+		}, StalledLedger, Options{Users: 1200}, "rate: "},
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 func TestCallsDoNotLeaveTogetherAfterTheLedgerStoodStill(t *testing.T) {
 	needsRedis(t)
 	t.Parallel()
-	t.Logf("\n%s", StalledLedger(t, Options{Users: 2000}))
+	t.Logf("\n%s", StalledLedger(t, Options{Users: 1200}))
 }
 
 func TestAnOwnerWhoComesLateChangesNothing(t *testing.T) {

@@ -77,7 +77,7 @@ var deck = []card{
 var operators = []card{
 	{pauseResume, 200 * time.Millisecond, 2 * time.Second, "", 2},
 	{replay, 0, 0, "", 1},
-	{again, 0, 0, "", 2},
+	{again, 0, 0, "", 4},
 }
 
 const (
@@ -85,7 +85,7 @@ const (
 	slowFor = 3 * time.Second
 	pace    = 1200 * time.Millisecond // the mean time between two deeds
 	// operatorsPace leaves commands the time they take.
-	operatorsPace = 4 * time.Second
+	operatorsPace = 3 * time.Second
 )
 
 // everything is the number that stands for what hits all workers or Redis.
@@ -172,7 +172,7 @@ func twinsFaults(seed uint64, last int) string {
 		share  float64
 	}{
 		{"HangUp.After", .03}, {"HangUp.Before", .02}, {"Timeout", .005}, {"InternalError", .02}, {"HTML503", .01},
-		{"LimitExceeded.User", .02}, {"CodeDeliveryFailure", .02}, {"TooManyRequests", .01},
+		{"LimitExceeded.User", .04}, {"CodeDeliveryFailure", .02}, {"TooManyRequests", .01},
 	} {
 		line(`{"to":%d,"answer":%q,"share":%g}`, last, f.answer, f.share)
 	}
