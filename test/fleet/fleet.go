@@ -65,12 +65,12 @@ type Fleet struct {
 func Start(t testing.TB, o Options) *Fleet {
 	t.Helper()
 	f := &Fleet{t: t, o: o, dir: t.TempDir(), bin: o.Bin, env: o.Env}
-	if f.bin == "" {
-		f.bin = Build(t)
-	}
 	if o.Redis == "" {
 		f.Redis = redistest.Real(t, append([]string{"--appendonly", "yes", "--appendfsync", "always"}, o.Server...)...)
 		f.o.Redis = f.Redis.URL()
+	}
+	if f.bin == "" {
+		f.bin = Build(t)
 	}
 	f.journal = filepath.Join(f.dir, "journal")
 	f.Users = filepath.Join(f.dir, "users.csv")
