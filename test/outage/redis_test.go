@@ -12,7 +12,6 @@ import (
 // trouble is a way in which a Redis can be there and yet serve nobody. Its ends
 // have a connection of their own, which the trouble leaves alone.
 type trouble struct {
-	args       []string // of redis-server
 	begin, end []any
 	cut        bool // existing connections are cut as well
 }
