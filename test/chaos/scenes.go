@@ -68,7 +68,7 @@ func LateOwner(t testing.TB, o Options) Result {
 	calls := w.quiet(w.crew[1])
 	// The first of them were with the twin already; the last ones were marked
 	// alone, and it is those whose marks the owner takes back.
-	most := w.f.Show(first).Counts["in_doubt"] * 3 / 4
+	most := w.f.Show(first).Counts["in_doubt"] - 3
 	w.poll("called again", func() bool { return len(w.crew[1].twin.left()) > calls+most })
 	w.crew[0].p.Signal(syscall.SIGCONT)
 	w.count(cont)
