@@ -22,6 +22,7 @@ func needsRedis(t *testing.T) {
 
 func TestNobodyIsLostOrHoldsTwoLiveCodesWhateverBreaks(t *testing.T) {
 	needsRedis(t)
+	t.Parallel()
 	bin := fleet.Build(t)
 	for name, park := range map[string]bool{"resend": false, "park": true} {
 		t.Run(name, func(t *testing.T) {
