@@ -16,6 +16,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 // reportLine is a row as NDJSON has it. The names are a contract.
@@ -51,7 +52,11 @@ func (p *program) report() *cobra.Command {
 		Long: `Prints a line a user: row, line in the file, username, state, cause of the last
 answer, attempts, medium, and the time of the last change or, of a row that
 waits, the time before which it is not called. Dead letters are the rows in
-state dead, and those of in_doubt that are parked.`,
+state dead, and those of in_doubt that are parked.
+
+In CSV an apostrophe and a space stand before a username that a spreadsheet
+would take for a formula, such as +15551234567; enqueue takes them away again.
+NDJSON has every username as it is.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter, err := campaign.ParseFilter(state, cause)
 			if err != nil {
@@ -119,7 +124,10 @@ func writer(w io.Writer, format string) (func(reportLine) error, error) {
 		out.Flush() // into w, so that the order of lines and damages is kept
 		return out.Error()
 	}
-	return func(r reportLine) error { return put(r.fields()) }, put(reportHead)
+	return func(r reportLine) error {
+		r.Username = roster.Neutral(r.Username)
+		return put(r.fields())
+	}, put(reportHead)
 }
 
 func (p *program) find() *cobra.Command {

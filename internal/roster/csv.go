@@ -209,10 +209,10 @@ func alike(name, own []byte) bool {
 }
 
 // request builds the request of the record that was scanned last. An empty
-// cell leaves the default.
+// cell leaves the default. The marks of [Neutral] are none of a cell's text.
 func (f *csvFormat) request() reset.Request {
 	req := f.defaults
-	req.Username = reset.Hide(string(f.scanner.fields[f.columns.username]))
+	req.Username = reset.Hide(string(original(f.scanner.fields[f.columns.username])))
 	f.cell(f.columns.analytics, &req.AnalyticsEndpointID)
 	f.cell(f.columns.ip, &req.UserContext.IPAddress)
 	f.cell(f.columns.encoded, &req.UserContext.EncodedData)
@@ -226,14 +226,14 @@ func (f *csvFormat) request() reset.Request {
 			req.ClientMetadata = withRoom(f.defaults.ClientMetadata)
 			own = true
 		}
-		req.ClientMetadata[m.key] = reset.Hide(string(value))
+		req.ClientMetadata[m.key] = reset.Hide(string(original(value)))
 	}
 	return req
 }
 
 func (f *csvFormat) cell(i int, p *reset.Personal) {
 	if i >= 0 && len(f.scanner.fields[i]) > 0 {
-		*p = reset.Hide(string(f.scanner.fields[i]))
+		*p = reset.Hide(string(original(f.scanner.fields[i])))
 	}
 }
 

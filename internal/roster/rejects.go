@@ -13,9 +13,9 @@ import (
 // reason, row. The file appears whole at [RejectWriter.Close] and replaces an
 // older one in one step; until then it stands beside it under another name.
 //
-// Rows are written as they are. A spreadsheet may take a row that begins with
-// =, +, - or @ for a formula: changing it would make the file useless for
-// repairing rows and loading them again.
+// Rows are written as they are, but for what a spreadsheet could take for a
+// formula: see [Neutral]. Rows that are repaired and loaded again are again what
+// they were.
 type RejectWriter struct {
 	path string
 	file *os.File
@@ -36,7 +36,7 @@ func (w *RejectWriter) Write(r Reject) error {
 			return err
 		}
 	}
-	return w.csv.Write([]string{strconv.FormatInt(r.Line, 10), r.Reason, r.Raw.Reveal()})
+	return w.csv.Write([]string{strconv.FormatInt(r.Line, 10), r.Reason, Neutral(r.Raw.Reveal())})
 }
 
 func (w *RejectWriter) open() error {
