@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
@@ -76,6 +77,7 @@ func newWorker(ctx context.Context, cfg *config.Config, rdb redis.UniversalClien
 		quota := ratelimit.Quota{Name: name, Limit: q.Limit, Share: q.Share, Echo: q.Echo, Burst: q.Burst, Daily: q.Daily}
 		w.buckets[name] = ratelimit.New(rdb, quota, ratelimit.Options{Worker: w.name, Log: w.log})
 	}
+	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := tasks.NewMetrics(w.registry, cli.Version())
 	for _, name := range slices.Sorted(maps.Keys(cfg.Pools)) {
 		if err := w.add(ctx, cfg.Pools[name], metrics); err != nil {

@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"internal/cognitosim":         {},
 	"internal/embedredis":         {},
 	"internal/archtest":           {},
+	"internal/reference":          {},
 	"internal/cli":                {"internal/config"},
 	"internal/redistest":          {"internal/embedredis"},
 	"internal/cognitosim/simtest": {"internal/cognitosim"},
@@ -50,7 +51,7 @@ var only = map[string][]string{
 	"github.com/sony/gobreaker/":   {"internal/breaker"},
 	"github.com/cenkalti/backoff/": {"internal/tasks", "internal/ratelimit"},
 	"github.com/alicebob/":         {"internal/embedredis", "internal/redistest"},
-	"testing":                      {"internal/redistest", "internal/cognitosim/simtest"},
+	"testing":                      {"internal/redistest", "internal/cognitosim/simtest", "internal/reference"},
 }
 
 type pkg struct {

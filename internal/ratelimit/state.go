@@ -69,23 +69,57 @@ func (s State) AllowedTo(pool string) float64 {
 	return s.Allowed
 }
 
-// LimitedBy says what limits the pool's calls, as far as the bucket knows.
-func (s State) LimitedBy(pool string) string {
+// Limiter is what limits a pool's calls, in a word. The words are API: metrics
+// have them as label values.
+type Limiter string
+
+// The limiters. Redis and connection are [GiveUpReason]'s words.
+const (
+	LimitedByHold       Limiter = "hold"
+	LimitedByBudget     Limiter = "budget"
+	LimitedByRedis      Limiter = "redis"
+	LimitedByConnection Limiter = "connection"
+	LimitedByThrottled  Limiter = "throttled"
+	LimitedByQuota      Limiter = "quota"
+)
+
+// Limiters returns every one, the one that decides first.
+func Limiters() []Limiter {
+	return []Limiter{LimitedByHold, LimitedByBudget, LimitedByRedis, LimitedByConnection, LimitedByThrottled, LimitedByQuota}
+}
+
+// Limiter says what limits the pool's calls, as far as the bucket knows.
+func (s State) Limiter(pool string) Limiter {
 	gaveUp := s.GaveUp[ByRedis] + s.GaveUp[ByConnection]
-	if b, blocked := s.Blocked(pool); blocked {
-		return fmt.Sprintf("hold until %s (%s)", b.Until.UTC().Format(time.RFC3339), b.Why)
-	}
+	_, blocked := s.Blocked(pool)
 	switch {
+	case blocked:
+		return LimitedByHold
 	case !s.BudgetBack.IsZero():
-		return "budget until " + s.BudgetBack.UTC().Format(time.RFC3339)
+		return LimitedByBudget
 	case 10*gaveUp > s.Taken && s.GaveUp[ByRedis] >= s.GaveUp[ByConnection]:
-		return ByRedis.String()
+		return LimitedByRedis
 	case 10*gaveUp > s.Taken:
-		return ByConnection.String()
+		return LimitedByConnection
 	case s.Throttled:
-		return "throttled"
+		return LimitedByThrottled
 	}
-	return "quota " + s.Quota
+	return LimitedByQuota
+}
+
+// LimitedBy is [State.Limiter] for people: it says which, why and until when.
+func (s State) LimitedBy(pool string) string {
+	switch by := s.Limiter(pool); by {
+	case LimitedByHold:
+		b, _ := s.Blocked(pool)
+		return fmt.Sprintf("hold until %s (%s)", b.Until.UTC().Format(time.RFC3339), b.Why)
+	case LimitedByBudget:
+		return "budget until " + s.BudgetBack.UTC().Format(time.RFC3339)
+	case LimitedByQuota:
+		return "quota " + s.Quota
+	default:
+		return string(by)
+	}
 }
 
 // State looks at the bucket.

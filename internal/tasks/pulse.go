@@ -13,29 +13,46 @@ const (
 // pulse looks at the bucket once a second, for the feeder and for the metrics,
 // and says that this worker is there.
 func (s *Server) pulse(ctx context.Context) {
+	s.metrics.expect(s.name)
 	var present time.Time
+	written := true
 	beat := func() {
-		s.metrics.breakerOpen(s.name, s.breaker.Open())
-		s.lookAtBucket(ctx)
+		s.metrics.breaker.WithLabelValues(s.name).Set(oneIf(s.breaker.Open()))
+		s.metrics.serving.WithLabelValues(s.name).Set(oneIf(s.Ready() == nil))
 		if time.Since(present) >= presenceEvery && s.stop.ctx.Err() == nil {
 			present = time.Now()
-			if err := s.pool.Store.Presence(ctx, s.opts.Worker, s.opts.Info); err != nil {
-				s.log.Debug("presence", "err", err)
-			}
+			written = s.bePresent(ctx)
 		}
+		s.metrics.redis.WithLabelValues(s.name).Set(oneIf(s.lookAtBucket(ctx) && written))
 	}
 	beat()
 	every(ctx, pulseEvery, beat)
 }
 
+// bePresent says that this worker is there and counts who else is. It is what
+// a Redis that is full or read-only refuses, though it can be read.
+func (s *Server) bePresent(ctx context.Context) (written bool) {
+	if err := s.pool.Store.Presence(ctx, s.opts.Worker, s.opts.Info); err != nil {
+		s.log.Debug("presence", "err", err)
+		s.metrics.workers.DeleteLabelValues(s.name)
+		return false
+	}
+	if all, err := s.pool.Store.Workers(ctx); err == nil {
+		s.metrics.workers.WithLabelValues(s.name).Set(float64(len(all)))
+	}
+	return true
+}
+
 // lookAtBucket keeps a copy of the bucket's state; none, while Redis does not
 // tell, keeps the feeder from feeding.
-func (s *Server) lookAtBucket(ctx context.Context) {
+func (s *Server) lookAtBucket(ctx context.Context) (told bool) {
 	state, err := s.pool.Bucket.State(ctx)
 	if err != nil {
 		s.bucket.Store(nil)
-		return
+		s.metrics.bucket(s.name, s.pool.Bucket.Quota(), nil)
+		return false
 	}
 	s.bucket.Store(&state)
-	s.metrics.rate.WithLabelValues(s.pool.Quota).Set(state.Allowed)
+	s.metrics.bucket(s.name, s.pool.Bucket.Quota(), &state)
+	return true
 }
