@@ -47,6 +47,10 @@ type Campaign struct {
 	Expired bool
 	// Deleting: a deletion began and did not end; delete again.
 	Deleting bool
+	// Keys are the ids of the roster keys with which its roster is sealed: one,
+	// or none; of a standing campaign, whose key may be rotated while its day
+	// lasts, several, and some of its rows may be in clear.
+	Keys []string
 	// File and By say what was loaded, and who loaded it.
 	File, By string
 	// PoolHalted: it is the pool that is halted; see [Store.Halt].
@@ -110,7 +114,7 @@ func parseCampaign(pool, id string, hash map[string]string) (Campaign, error) {
 		Counts: f.counts(), Causes: map[State]map[reset.Cause]int64{}, Samples: map[reset.Cause]string{},
 		Created: f.time("created_at"), Started: f.time("started_at"), Ended: f.time("ended_at"),
 		Standing: hash["standing"] != "", Expired: hash["expired"] != "", Deleting: hash["deleting"] != "",
-		File: hash["file"], By: hash["by"], digest: hash["digest"], expired: hash["expired"],
+		Keys: strings.Fields(hash["keys"]), File: hash["file"], By: hash["by"], digest: hash["digest"], expired: hash["expired"],
 	}
 	if c.Standing {
 		c.Day = time.Unix(f.int("standing"), 0).UTC().AddDate(0, 0, -1)

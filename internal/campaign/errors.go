@@ -3,6 +3,8 @@ package campaign
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 // ErrUnknown says that there is no campaign of that id.
@@ -138,6 +140,22 @@ func (e ErrDamaged) Error() string {
 
 // Unwrap returns the error underneath.
 func (e ErrDamaged) Unwrap() error { return e.Err }
+
+// ErrNoKey says that rows are sealed with a roster key that is not there.
+// Nothing of them is lost, and others of the campaign may be readable.
+type ErrNoKey struct {
+	Campaign    string
+	First, Last int64
+	Err         roster.ErrNoKey
+}
+
+// Error implements error.
+func (e ErrNoKey) Error() string {
+	return fmt.Sprintf("rows %d to %d of %s cannot be read, they are %v", e.First, e.Last, e.Campaign, e.Err)
+}
+
+// Unwrap returns the error underneath.
+func (e ErrNoKey) Unwrap() error { return e.Err }
 
 // ErrExpired says that a campaign's roster was deleted after the pool's
 // retention: who its rows are is no longer known.

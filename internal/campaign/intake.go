@@ -18,8 +18,9 @@ const (
 	// commandKept is how long an append without an id is: long enough for a
 	// repetition by the client.
 	commandKept = 10 * time.Minute
-	// appendTries bounds how often another append may be faster by a chunk.
-	appendTries = 10
+	// appendTries bounds how often another append may be faster: by a chunk, or
+	// with a key by a row, since a row is sealed for its number.
+	appendTries = 1000
 
 	day       = 24 * time.Hour
 	dayLayout = time.DateOnly
@@ -40,23 +41,30 @@ func intakePool(id string) (pool string, ok bool) {
 	return rest[len(dayLayout)+1:], err == nil
 }
 
-// intakeHint is where the last append went, which is where the next will go.
-// The script says so when it is wrong.
+// intakePlace is where a row goes: the day, the row, and the generation of the
+// day's campaign, if it is known.
+type intakePlace struct {
+	day, row   int64
+	generation string
+}
+
+// intakeHint is where the next append is likely to go. The script says so when
+// it is wrong.
 type intakeHint struct {
-	mu         sync.Mutex
-	day, chunk int64
+	mu    sync.Mutex
+	place intakePlace
 }
 
-func (h *intakeHint) get() (day, chunk int64) {
+func (h *intakeHint) get() intakePlace {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.day, h.chunk
+	return h.place
 }
 
-func (h *intakeHint) set(day, chunk int64) {
+func (h *intakeHint) set(p intakePlace) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.day, h.chunk = day, chunk
+	h.place = p
 }
 
 // Append puts one user into the standing campaign of the day on Redis's clock,
@@ -68,11 +76,7 @@ func (s *Store) Append(ctx context.Context, req reset.Request, event string) (re
 	if err := roster.Validate(req); err != nil {
 		return reset.Ref{}, false, err
 	}
-	packed, err := roster.PackOne(roster.Row{Request: req})
-	if err != nil {
-		return reset.Ref{}, false, err
-	}
-	a := appending{packed: packed, token: rand.Text(), kept: eventKept}
+	a := appending{row: roster.Row{Request: req}, token: rand.Text(), generation: rand.Text(), kept: eventKept}
 	a.event = s.keys.event(keyedHash(s.secret, "event "+event))
 	if event == "" {
 		a.event, a.kept = s.keys.event(a.token), commandKept
@@ -94,35 +98,55 @@ func (s *Store) Append(ctx context.Context, req reset.Request, event string) (re
 
 // appending is one row on its way.
 type appending struct {
-	packed       []byte
+	row          roster.Row
 	event, token string
+	generation   string // of the day's campaign, if it is made now
 	kept         time.Duration
 }
 
-// append tries the day and the chunk of the hint, and corrects it.
+// append tries the place of the hint, and corrects it.
 func (s *Store) append(ctx context.Context, a appending) (ref reset.Ref, what string, err error) {
-	today, chunk := s.parts.intake.get()
-	id := intakeID(s.pool.Name, today)
-	keys := []string{s.keys.campaign(id), s.keys.open(id), s.keys.roster(id, chunk), a.event, s.keys.campaigns()}
-	r, err := s.answer(ctx, 4, "append", keys, id, rand.Text(), today, chunk, a.packed, a.token, a.kept.Milliseconds())
+	place := s.parts.intake.get()
+	place.generation = or(place.generation, a.generation)
+	id := intakeID(s.pool.Name, place.day)
+	packed, err := s.packOne(reset.Ref{Campaign: id, Generation: place.generation, Row: place.row}, a.row)
 	if err != nil {
 		return reset.Ref{}, "", err
 	}
-	what, n := r.text(0), r.int(3)
-	ref = reset.Ref{Campaign: r.text(1), Generation: r.text(2), Row: n}
+	keys := []string{s.keys.campaign(id), s.keys.open(id), s.keys.roster(id, chunkOf(place.row)), a.event, s.keys.campaigns()}
+	r, err := s.answer(ctx, 4, "append", keys, id, place.generation, place.day, place.row, packed, a.token, a.kept.Milliseconds(), s.pool.Keys.Sealing())
+	if err != nil {
+		return reset.Ref{}, "", err
+	}
+	what, ref = r.text(0), reset.Ref{Campaign: r.text(1), Generation: r.text(2), Row: r.int(3)}
 	if r.err != nil {
 		return reset.Ref{}, "", r.err
 	}
+	return ref, what, s.learn(place, ref, what)
+}
+
+// learn corrects the hint by what the script answered.
+func (s *Store) learn(tried intakePlace, ref reset.Ref, what string) error {
 	switch what {
-	case "added", "known", "closed":
+	case "known", "closed":
+	case "added":
+		s.parts.intake.set(intakePlace{tried.day, ref.Row + 1, ref.Generation})
+	case "row":
+		s.parts.intake.set(intakePlace{tried.day, ref.Row, ref.Generation})
 	case "day":
-		s.parts.intake.set(n, 0)
-	case "chunk":
-		s.parts.intake.set(today, n)
+		s.parts.intake.set(intakePlace{day: ref.Row})
 	default:
-		return reset.Ref{}, "", errAnswer("append", what)
+		return errAnswer("append", what)
 	}
-	return ref, what, nil
+	return nil
+}
+
+func (s *Store) packOne(ref reset.Ref, row roster.Row) ([]byte, error) {
+	codec, err := s.codec(ref.Campaign, ref.Generation)
+	if err != nil {
+		return nil, err
+	}
+	return codec.PackOne(ref.Row, row)
 }
 
 // CloseDays makes standing campaigns done whose day is over and whose rows are

@@ -87,9 +87,7 @@ func TestAppendsAtOnceAreRowsOfTheirOwn(t *testing.T) {
 func TestARepeatedAppendIsOneRow(t *testing.T) {
 	l := newLife(t)
 	l.append("first@example.com", "") // the hint is right from now on
-	packed, err := roster.PackOne(roster.Row{Request: single("a@example.com")})
-	l.ok(err)
-	a := appending{packed: packed, token: "same", event: l.keys.event("same"), kept: commandKept}
+	a := appending{row: roster.Row{Request: single("a@example.com")}, token: "same", event: l.keys.event("same"), kept: commandKept}
 	first, what, err := l.Store.append(t.Context(), a)
 	if what != "added" || err != nil {
 		t.Fatalf("%s, %v", what, err)

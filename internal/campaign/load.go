@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -57,7 +56,10 @@ func (s *Store) load(ctx context.Context, spec Spec, from source) (Plan, error) 
 	if err := ValidateID(spec.ID); err != nil {
 		return Plan{}, err
 	}
-	l := &loader{Store: s, spec: spec.withDefaults(), token: rand.Text()}
+	l, err := s.newLoader(spec.withDefaults())
+	if err != nil {
+		return Plan{}, fmt.Errorf("load %s: %w", spec.ID, err)
+	}
 	there, err := l.begin(ctx)
 	if err != nil {
 		return Plan{}, fmt.Errorf("load %s: %w", spec.ID, err)
@@ -80,8 +82,16 @@ func (s *Store) load(ctx context.Context, spec Spec, from source) (Plan, error) 
 // another one began cannot write a chunk, nor end.
 type loader struct {
 	*Store
-	spec  Spec
-	token string
+	spec              Spec
+	token, generation string
+	codec             *roster.Codec // of this generation
+}
+
+func (s *Store) newLoader(spec Spec) (*loader, error) {
+	l := &loader{Store: s, spec: spec, token: rand.Text(), generation: rand.Text()}
+	var err error
+	l.codec, err = s.codec(spec.ID, l.generation)
+	return l, err
 }
 
 // errFile is a fault of the file, after which the load is discarded.
@@ -129,7 +139,7 @@ func (l *loader) beginOver(ctx context.Context) (string, error) {
 
 func (l *loader) ask(ctx context.Context) (string, error) {
 	keys := []string{l.keys.campaign(l.spec.ID), l.keys.campaigns()}
-	args := append([]any{l.spec.ID, l.token, rand.Text()}, l.spec.fields()...)
+	args := append([]any{l.spec.ID, l.token, l.generation, "keys", l.pool.Keys.Sealing()}, l.spec.fields()...)
 	return l.run(ctx, "load_begin", keys, args...).Text()
 }
 
@@ -144,19 +154,31 @@ func (l *loader) compare(ctx context.Context, from source) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if err := l.spec.differs(c, digestOf(from.stats())); err != nil {
+	same, err := l.sameRows(c, from.stats())
+	if err != nil {
+		return Plan{}, fmt.Errorf("load %s: it is there already, and whether it has these rows cannot be told: %w", l.spec.ID, err)
+	}
+	if err := l.spec.differs(c, same); err != nil {
 		return Plan{}, err
 	}
 	c.Plan.Existed = true
 	return c.Plan, nil
 }
 
-func digestOf(st roster.Stats) string { return hex.EncodeToString(st.Digest[:]) }
+// sameRows says whether the campaign was loaded from these rows, also when its
+// roster was sealed with another key than a load would use now, or with none.
+func (s *Store) sameRows(c Campaign, st roster.Stats) (bool, error) {
+	codec, err := s.codec(c.ID, c.Generation)
+	if err != nil {
+		return false, err
+	}
+	return codec.SameDigest(c.digest, st.Digest)
+}
 
 // differs compares what is asked for with what is there. The rules are compared
 // too: who loads again with --on-doubt park must not go on with resend.
-func (s Spec) differs(c Campaign, digest string) error {
-	if c.digest != digest {
+func (s Spec) differs(c Campaign, sameRows bool) error {
+	if !sameRows {
 		return ErrOtherContent{ID: s.ID, What: "rows"}
 	}
 	for _, rule := range []struct{ flag, have, given string }{
@@ -215,7 +237,7 @@ func eachChunk(ctx context.Context, rows iter.Seq2[roster.Row, error], chunk fun
 }
 
 func (l *loader) write(ctx context.Context, n int64, rows []roster.Row) error {
-	packed, err := roster.Pack(rows)
+	packed, err := l.codec.Pack(n, rows)
 	if err != nil {
 		return errFile{err}
 	}
@@ -244,7 +266,7 @@ func (l *loader) end(ctx context.Context, st roster.Stats) (Plan, error) {
 	}
 	keys := []string{l.keys.campaign(l.spec.ID), l.keys.open(l.spec.ID)}
 	err := l.held(l.run(ctx, "load_end", keys, l.token, st.Users, chunksOf(st.Users), allOpen(chunksOf(st.Users)),
-		"rows", st.Rows, "rejected", st.Rejected, "duplicates", st.Duplicates, "digest", digestOf(st)).Bool())
+		"rows", st.Rows, "rejected", st.Rejected, "duplicates", st.Duplicates, "digest", l.codec.Digest(st.Digest)).Bool())
 	if err != nil {
 		return Plan{}, err
 	}

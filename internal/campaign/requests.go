@@ -24,13 +24,23 @@ var errMissing = errors.New("it is missing")
 // damaged says which rows cannot be read because a chunk cannot be.
 func (s *Store) damaged(ref reset.Ref, key string, err error) error {
 	first := chunkOf(ref.Row) * roster.ChunkRows
-	return ErrDamaged{Key: key, Campaign: ref.Campaign, First: first, Last: first + roster.ChunkRows - 1, Err: err}
+	return unreadable(ErrDamaged{Key: key, Campaign: ref.Campaign, First: first, Last: first + roster.ChunkRows - 1, Err: err})
+}
+
+// unreadable tells a key that is not there from damage.
+func unreadable(e ErrDamaged) error {
+	var missing roster.ErrNoKey
+	if errors.As(e.Err, &missing) {
+		return ErrNoKey{Campaign: e.Campaign, First: e.First, Last: e.Last, Err: missing}
+	}
+	return e
 }
 
 // Request returns a row's request. A campaign is fed in the order of its rows,
 // so the last few chunks are kept unpacked. The error is [ErrDamaged] when the
-// chunk cannot be read, [ErrExpired] when the roster was deleted after its
-// retention, and [ErrUnknown] when the campaign was deleted.
+// chunk cannot be read, [ErrNoKey] when it is sealed with a key that is not
+// there, [ErrExpired] when the roster was deleted after its retention, and
+// [ErrUnknown] when the campaign was deleted.
 func (s *Store) Request(ctx context.Context, ref reset.Ref) (roster.Row, error) {
 	if isIntake(ref.Campaign) {
 		return s.single(ctx, ref)
@@ -43,7 +53,11 @@ func (s *Store) Request(ctx context.Context, ref reset.Ref) (roster.Row, error) 
 		if err != nil {
 			return nil, err
 		}
-		rows, err := roster.Unpack(packed)
+		codec, err := s.codec(ref.Campaign, ref.Generation)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := codec.Unpack(chunk, packed)
 		if err != nil {
 			return nil, s.damaged(ref, s.keys.roster(ref.Campaign, chunk), err)
 		}
@@ -67,7 +81,11 @@ func (s *Store) single(ctx context.Context, ref reset.Ref) (roster.Row, error) {
 	if err != nil {
 		return roster.Row{}, err
 	}
-	row, err := roster.UnpackOne(packed)
+	codec, err := s.codec(ref.Campaign, ref.Generation)
+	if err != nil {
+		return roster.Row{}, err
+	}
+	row, err := codec.UnpackOne(ref.Row, packed)
 	if err != nil {
 		return roster.Row{}, s.damagedRow(ref, err)
 	}
@@ -77,7 +95,7 @@ func (s *Store) single(ctx context.Context, ref reset.Ref) (roster.Row, error) {
 // damagedRow is ErrDamaged for a single row: of a standing campaign only one is lost.
 func (s *Store) damagedRow(ref reset.Ref, err error) error {
 	key := s.keys.roster(ref.Campaign, chunkOf(ref.Row))
-	return ErrDamaged{Key: key, Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
+	return unreadable(ErrDamaged{Key: key, Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err})
 }
 
 // fetch reads a piece of the roster and says why it is not there. The campaign
@@ -112,12 +130,16 @@ func (s *Store) names(ctx context.Context, c Campaign, chunks []chunkRows) error
 	if c.Expired || len(chunks) == 0 {
 		return nil
 	}
+	codec, err := s.codec(c.ID, c.Generation)
+	if err != nil {
+		return err
+	}
 	if c.Standing {
-		return s.singleNames(ctx, c, chunks)
+		return s.singleNames(ctx, c, codec, chunks)
 	}
 	pieces := make([]*redis.StringCmd, len(chunks))
 	var expired *redis.BoolCmd
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, ch := range chunks {
 			pieces[i] = p.Get(ctx, s.keys.roster(c.ID, ch.number))
 		}
@@ -131,19 +153,19 @@ func (s *Store) names(ctx context.Context, c Campaign, chunks []chunkRows) error
 		if pieces[i].Err() != nil && expired.Val() {
 			continue // the retention ended while it was read
 		}
-		s.unpackNames(c, &chunks[i], pieces[i])
+		s.unpackNames(c, codec, &chunks[i], pieces[i])
 	}
 	return nil
 }
 
-func (s *Store) unpackNames(c Campaign, ch *chunkRows, piece *redis.StringCmd) {
+func (s *Store) unpackNames(c Campaign, codec *roster.Codec, ch *chunkRows, piece *redis.StringCmd) {
 	packed, err := piece.Bytes()
 	if err != nil {
 		err = errMissing
 	}
 	var rows []roster.Row
 	if err == nil {
-		rows, err = roster.Unpack(packed)
+		rows, err = codec.Unpack(ch.number, packed)
 	}
 	if err == nil && len(rows) != len(ch.records) {
 		err = fmt.Errorf("it has %d rows and not %d", len(rows), len(ch.records))
@@ -156,7 +178,7 @@ func (s *Store) unpackNames(c Campaign, ch *chunkRows, piece *redis.StringCmd) {
 }
 
 // singleNames is names for a standing campaign, whose chunks are hashes.
-func (s *Store) singleNames(ctx context.Context, c Campaign, chunks []chunkRows) error {
+func (s *Store) singleNames(ctx context.Context, c Campaign, codec *roster.Codec, chunks []chunkRows) error {
 	pieces := make([]*redis.MapStringStringCmd, len(chunks))
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, ch := range chunks {
@@ -170,13 +192,14 @@ func (s *Store) singleNames(ctx context.Context, c Campaign, chunks []chunkRows)
 	for i := range chunks {
 		rows, first := pieces[i].Val(), chunks[i].number*roster.ChunkRows
 		chunks[i].names = func(slot int) (roster.Row, error) {
-			packed, ok := rows[strconv.FormatInt(first+int64(slot), 10)]
+			number := first + int64(slot)
+			packed, ok := rows[strconv.FormatInt(number, 10)]
 			if !ok {
-				return roster.Row{}, s.damagedRow(c.Ref(first+int64(slot)), errMissing)
+				return roster.Row{}, s.damagedRow(c.Ref(number), errMissing)
 			}
-			row, err := roster.UnpackOne([]byte(packed))
+			row, err := codec.UnpackOne(number, []byte(packed))
 			if err != nil {
-				return roster.Row{}, s.damagedRow(c.Ref(first+int64(slot)), err)
+				return roster.Row{}, s.damagedRow(c.Ref(number), err)
 			}
 			return row, nil
 		}

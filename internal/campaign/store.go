@@ -36,6 +36,8 @@ type Pool struct {
 	Retention time.Duration
 	// WaitReplicas is how many replicas must have a mark before Begin says go.
 	WaitReplicas int
+	// Keys seal and open its rosters. With none of them rosters are in clear.
+	Keys *roster.Keys
 }
 
 // liveKeyBytes is the length of the secret under which usernames are hashed.
@@ -110,6 +112,11 @@ func (s *Store) Record(ctx context.Context, ref reset.Ref) (Record, error) {
 		return Record{}, fmt.Errorf("record of %s: %w", ref, err)
 	}
 	return ParseRecord(b)
+}
+
+// codec packs and unpacks what is stored of a campaign's roster.
+func (s *Store) codec(id, generation string) (*roster.Codec, error) {
+	return s.pool.Keys.Codec(roster.Load{Pool: s.pool.Name, Campaign: id, Generation: generation})
 }
 
 // Now returns the time on the clock by which the pool's scripts decide.

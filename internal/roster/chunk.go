@@ -11,9 +11,12 @@ import (
 	"github.com/rekeyhq/rekey/internal/reset"
 )
 
-// The first byte of a chunk says how the rest is to be read. Only this one is
-// written today; a chunk that is encrypted will have another.
-const versionZstd = 1
+// The first byte of a chunk says how the rest is to be read. What a sealed one
+// holds is a chunk in clear.
+const (
+	versionZstd   = 1
+	versionSealed = 2
+)
 
 // maxChunk bounds a chunk before compression: 64 KiB a row on average, a
 // thousand times what a list of addresses needs.
@@ -23,7 +26,7 @@ const maxChunk = 64 << 20
 // written by [Pack].
 var ErrDamaged = errors.New("roster: the chunk is damaged")
 
-// A chunk is the version byte and a zstd frame with a checksum. In the frame
+// A chunk in clear is the version byte and a zstd frame with a checksum. In the frame
 // stand columns rather than rows, because like compresses with like:
 //
 //	the number of rows
@@ -47,8 +50,8 @@ var (
 	})
 )
 
-// Pack turns up to [ChunkRows] rows into a chunk. The same rows make the same
-// bytes.
+// Pack turns up to [ChunkRows] rows into a chunk in clear. The same rows make
+// the same bytes. Campaigns are packed by a [Codec].
 func Pack(rows []Row) ([]byte, error) {
 	if len(rows) == 0 || len(rows) > ChunkRows {
 		return nil, fmt.Errorf("roster: a chunk holds 1 to %d rows, not %d", ChunkRows, len(rows))
@@ -74,12 +77,14 @@ func Pack(rows []Row) ([]byte, error) {
 
 // Unpack reads what [Pack] wrote. Whatever the bytes are, it needs bounded
 // memory and answers with rows or an error.
-func Unpack(chunk []byte) ([]Row, error) {
+func Unpack(chunk []byte) ([]Row, error) { return new(Codec).Unpack(0, chunk) }
+
+func unpackClear(chunk []byte) ([]Row, error) {
 	if len(chunk) == 0 {
 		return nil, ErrDamaged
 	}
 	if chunk[0] != versionZstd {
-		return nil, fmt.Errorf("roster: the chunk has version %d, this program reads version %d", chunk[0], versionZstd)
+		return nil, fmt.Errorf("roster: the chunk has version %d, this program reads versions %d and %d", chunk[0], versionZstd, versionSealed)
 	}
 	dec, err := decoder()
 	if err != nil {
@@ -90,21 +95,6 @@ func Unpack(chunk []byte) ([]Row, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return parseChunk(string(plain))
-}
-
-// PackOne packs a single row.
-func PackOne(row Row) ([]byte, error) { return Pack([]Row{row}) }
-
-// UnpackOne reads what [PackOne] wrote.
-func UnpackOne(b []byte) (Row, error) {
-	rows, err := Unpack(b)
-	if err != nil {
-		return Row{}, err
-	}
-	if len(rows) != 1 {
-		return Row{}, ErrDamaged
-	}
-	return rows[0], nil
 }
 
 // packedSize is the most that a row takes before compression.

@@ -55,11 +55,11 @@ func TestWhatWasPackedIsUnpacked(t *testing.T) {
 		if err != nil || written(got) != written(rows) {
 			t.Fatalf("unpacked something else, error %v", err)
 		}
-		one, err := PackOne(rows[0])
+		one, err := new(Codec).PackOne(0, rows[0])
 		if err != nil {
 			t.Fatal(err)
 		}
-		row, err := UnpackOne(one)
+		row, err := new(Codec).UnpackOne(0, one)
 		if err != nil || written([]Row{row}) != written(rows[:1]) {
 			t.Fatalf("unpacked another row, error %v", err)
 		}
@@ -156,7 +156,7 @@ func TestDamagedChunkIsAnError(t *testing.T) {
 			}
 		}
 	}
-	if _, err := UnpackOne(chunk); !errors.Is(err, ErrDamaged) {
+	if _, err := new(Codec).UnpackOne(0, chunk); !errors.Is(err, ErrDamaged) {
 		t.Errorf("three rows as one: %v", err)
 	}
 	if _, err := Unpack(append([]byte{77}, chunk[1:]...)); err == nil || !strings.Contains(err.Error(), "version 77") {

@@ -1,14 +1,16 @@
 -- append.lua: one more row of the day's standing campaign, once for an event.
 -- KEYS  1 the campaign's hash  2 its open chunks  3 the roster's chunk, a hash
 --       of single rows  4 event  5 campaigns
--- ARGV  1 campaign  2 generation, if it is made now  3 its day, counted from
---       1970  4 the chunk's number  5 the row  6 the command's own token
---       7 how long the event is remembered (ms)
+-- ARGV  1 campaign  2 generation: its own, or one if it is made now  3 its day,
+--       counted from 1970  4 the row's number, as far as is known  5 the row
+--       6 the command's own token  7 how long the event is remembered (ms)
+--       8 the key with which the row is sealed, or ''
 -- answer {what, campaign, generation, n}. What: added (n: row)  known (the
---       event's row)  day (n: it is another day)  chunk (n: it goes into
---       another chunk)  closed
+--       event's row)  day (n: it is another day)  row (n: its number is another
+--       one, or the generation is)  closed
 -- Atomic because row, total and event must not be seen apart, and because only
 -- Redis's clock says which day it is. A repeated command finds its own token.
+-- A row in clear may take any number of the chunk; one that is sealed only its own.
 local DAY = 86400
 local known = redis.call('GET', KEYS[4])
 if known then
@@ -19,9 +21,11 @@ local today, wanted = math.floor(NOW / DAY), tonumber(ARGV[3])
 if today ~= wanted then return {'day', '', '', today} end
 local c = redis.call('HMGET', KEYS[1], 'state', 'total', 'generation')
 local state, row, generation = c[1], tonumber(c[2]) or 0, c[3] or ARGV[2]
-local chunk = math.floor(row / CHUNK_ROWS)
-if chunk ~= tonumber(ARGV[4]) then return {'chunk', '', '', chunk} end
 if state == 'cancelled' or state == 'loading' then return {'closed', ARGV[1], '', 0} end
+local chunk, key = math.floor(row / CHUNK_ROWS), ARGV[8]
+local fits = chunk == math.floor(ARGV[4] / CHUNK_ROWS)
+if key ~= '' then fits = row == tonumber(ARGV[4]) and generation == ARGV[2] end
+if not fits then return {'row', ARGV[1], c[3] or '', row} end
 
 redis.call('HSET', KEYS[3], int(row), ARGV[5])
 if not state then
@@ -33,6 +37,10 @@ if not state then
 end
 -- Done while its day lasts is what a clock that was set back leaves behind.
 if not state or state == 'done' then redis.call('HSET', KEYS[1], 'state', 'running') end
+local keys = redis.call('HGET', KEYS[1], 'keys') or ''
+if key ~= '' and not string.find(keys, key, 1, true) then
+  redis.call('HSET', KEYS[1], 'keys', keys .. ' ' .. key)
+end
 redis.call('HINCRBY', KEYS[1], 'total', 1)
 redis.call('HINCRBY', KEYS[1], 'planned', 1)
 redis.call('SETBIT', KEYS[2], int(chunk), 1)

@@ -1,7 +1,8 @@
 -- load_begin.lua: a load begins, or begins again over the keys of one that did
 -- not end.
 -- KEYS  1 the campaign's hash  2 campaigns
--- ARGV  1 id  2 load token  3 generation  4… the rules, as fields and values
+-- ARGV  1 id  2 load token  3 generation  4… the roster's key and the rules, as
+--       fields and values
 -- answer begun | there (loaded already) | deleting (a deletion did not end)
 -- Atomic because of two loads at once the later one's token must hold, and the
 -- earlier one's no more.
