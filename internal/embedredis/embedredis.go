@@ -16,11 +16,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rekeyhq/rekey/internal/child"
 )
 
 // Program is the name that is looked for on PATH.
@@ -46,8 +47,7 @@ type Server struct {
 	opts   Options
 	ownDir bool
 	mini   *miniredis.Miniredis
-	cmd    *exec.Cmd
-	ended  chan struct{} // closed when the child has been waited for
+	child  *child.Child
 }
 
 // Available reports whether there is a redis-server on PATH.
@@ -100,7 +100,7 @@ func (s *Server) Real() bool { return s.mini == nil }
 func (s *Server) Memory() *miniredis.Miniredis { return s.mini }
 
 // PID returns the redis-server's process id.
-func (s *Server) PID() int { return s.cmd.Process.Pid }
+func (s *Server) PID() int { return s.child.PID() }
 
 func (s *Server) socket() string { return filepath.Join(s.opts.Dir, "redis.sock") }
 
@@ -131,29 +131,12 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.opts.File != "" {
 		args = append([]string{s.opts.File}, args...)
 	}
-	s.cmd = exec.Command(Program, args...)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.SysProcAttr = dieWithParent()
-	s.ended = make(chan struct{})
-	started := make(chan error)
-	go s.mind(started)
-	if err := <-started; err != nil {
+	cmd := exec.Command(Program, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if s.child, err = child.Start(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", Program, err)
 	}
 	return s.await(ctx)
-}
-
-// mind starts the child and waits for it on one thread for the child's whole
-// life: Linux counts the death of the thread that forked as the parent's.
-func (s *Server) mind(started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	defer close(s.ended)
-	err := s.cmd.Start()
-	started <- err
-	if err == nil {
-		_ = s.cmd.Wait() // how it ended does not matter: Kill is how it ends
-	}
 }
 
 func (s *Server) await(ctx context.Context) error {
@@ -170,7 +153,7 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-tick.C:
-		case <-s.ended:
+		case <-s.child.Ended():
 			return fmt.Errorf("%s ended at once; its log says:\n%s", Program, s.log())
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not answer: %w; its log says:\n%s", Program, err, s.log())
@@ -193,10 +176,7 @@ func (s *Server) log() []byte {
 }
 
 // Kill ends the redis-server as kill -9 does, and returns when it is gone.
-func (s *Server) Kill() {
-	_ = s.cmd.Process.Kill()
-	<-s.ended
-}
+func (s *Server) Kill() { s.child.Kill() }
 
 // Close ends the server and removes its directory if Start made it.
 func (s *Server) Close() error {
@@ -204,7 +184,7 @@ func (s *Server) Close() error {
 		s.mini.Close()
 		return nil
 	}
-	if s.cmd != nil && s.cmd.Process != nil {
+	if s.child != nil {
 		s.Kill()
 	}
 	if s.ownDir {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/embedredis"
 	"github.com/rekeyhq/rekey/test/fleet"
+	"github.com/rekeyhq/rekey/test/process"
 )
 
 // world is everything that a script may break.
@@ -31,8 +32,8 @@ type world struct {
 type worker struct {
 	config      string
 	redis, twin *proxy
-	p           *fleet.Process
-	all         []*fleet.Process
+	p           *process.Process
+	all         []*process.Process
 	down        bool // on purpose, until the script starts it
 	held        chan struct{}
 }

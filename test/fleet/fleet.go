@@ -6,7 +6,6 @@
 package fleet
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/embedredis"
 	"github.com/rekeyhq/rekey/internal/redistest"
+	"github.com/rekeyhq/rekey/test/process"
 )
 
 // Hour is Cognito's hour in these tests, the shortest there is.
@@ -74,10 +74,14 @@ func Start(t testing.TB, o Options) *Fleet {
 	}
 	f.journal = filepath.Join(f.dir, "journal")
 	f.Users = filepath.Join(f.dir, "users.csv")
-	f.Twin = f.Go("cognitosim", append([]string{
+	twin := f.Go("cognitosim", append([]string{
 		"--addr", "127.0.0.1:0", "--client-id", "rekeytwin", "--users", fmt.Sprint(o.Users), "--hour", Hour.String(),
 		"--quota", fmt.Sprint(o.Rate * 1.2), "--latency", "20ms", "--journal", f.journal,
-	}, o.Twin...)...).address(t)
+	}, o.Twin...)...)
+	var err error
+	if f.Twin, err = twin.Address(patience); err != nil {
+		t.Fatalf("the twin: %v", err)
+	}
 	f.Configure("rekey.yaml", f.o.Redis, f.Twin)
 	f.Write("users.csv", f.Run("cognitosim", "users", "--users", fmt.Sprint(o.Users)))
 	return f
@@ -102,10 +106,8 @@ quotas:
 func Build(t testing.TB, flags ...string) string {
 	t.Helper()
 	bin := t.TempDir()
-	args := append([]string{"build", "-o", bin}, flags...)
-	cmd := exec.Command("go", append(args, "github.com/rekeyhq/rekey/cmd/...")...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := process.Build(t.Context(), bin, flags...); err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }
@@ -145,7 +147,7 @@ func (f *Fleet) TryWith(env []string, program string, args ...string) (string, i
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		f.t.Logf("%s %s: %v\n%s", program, strings.Join(args, " "), err, tail(stderr.String()))
+		f.t.Logf("%s %s: %v\n%s", program, strings.Join(args, " "), err, process.Tail(stderr.String()))
 	}
 	return string(out), cmd.ProcessState.ExitCode()
 }
@@ -161,24 +163,17 @@ func (f *Fleet) Run(program string, args ...string) string {
 }
 
 // Go starts a program that stays until the test ends or it is killed.
-func (f *Fleet) Go(program string, args ...string) *Process {
+func (f *Fleet) Go(program string, args ...string) *process.Process {
 	f.t.Helper()
-	p := &Process{cmd: f.command(program, args...), ended: make(chan struct{}), lines: make(chan string, 1)}
-	stderr, err := p.cmd.StderrPipe()
+	p, err := process.Start(f.command(program, args...))
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if err := p.cmd.Start(); err != nil {
-		f.t.Fatal(err)
-	}
-	go p.listen(bufio.NewScanner(stderr))
 	f.t.Cleanup(func() {
 		p.Kill()
 		if f.t.Failed() {
-			f.t.Logf("%s said:\n%s", program, tail(p.Said()))
+			f.t.Logf("%s said:\n%s", program, process.Tail(p.Said()))
 		}
 	})
 	return p
 }
-
-func tail(s string) string { return s[max(0, len(s)-4000):] }

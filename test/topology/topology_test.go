@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/test/fleet"
+	"github.com/rekeyhq/rekey/test/process"
 )
 
 // kinds are the Redises that stay up. Each returns what the fleet must know.
@@ -117,7 +118,7 @@ func (o failover) run(t *testing.T, bin string) {
 	o.options.Users, o.options.Rate, o.options.Bin = users, 100, bin
 	o.options.Twin = []string{"--latency", "200ms"}
 	f := fleet.Start(t, o.options)
-	workers := []*fleet.Process{f.Go("worker"), f.Go("worker")}
+	workers := []*process.Process{f.Go("worker"), f.Go("worker")}
 	f.Campaign("c", users)
 	f.Until("c", "in the middle", func(s fleet.Show) bool { return s.Counts["accepted"] > users/4 && s.Counts["calling"] > 5 })
 	o.primary.Kill()
@@ -138,7 +139,7 @@ func (o failover) run(t *testing.T, bin string) {
 }
 
 // nothingIsSent brings the killed one back after a while, as a replica.
-func (o failover) nothingIsSent(t *testing.T, f *fleet.Fleet, workers []*fleet.Process) {
+func (o failover) nothingIsSent(t *testing.T, f *fleet.Fleet, workers []*process.Process) {
 	t.Helper()
 	from := time.Now()
 	for _, w := range workers {

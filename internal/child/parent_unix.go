@@ -1,9 +1,9 @@
 //go:build unix && !linux
 
-package embedredis
+package child
 
 import "syscall"
 
 // dieWithParent keeps a Ctrl-C from the child. Only Linux can tie its life to
 // this process's.
-func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func dieWithParent(a *syscall.SysProcAttr) { a.Setpgid = true }

@@ -1,7 +1,0 @@
-//go:build !unix
-
-package embedredis
-
-import "syscall"
-
-func dieWithParent() *syscall.SysProcAttr { return nil }
