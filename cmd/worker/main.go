@@ -38,7 +38,7 @@ ends the process at once; its calls are then found in doubt.
 		Args: cli.Args(),
 		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), p) },
 	})
-	root.AddCommand(initCommand(p), checkCommand(p), demoCommand(p))
+	root.AddCommand(initCommand(p), checkCommand(p), healthCommand(p), demoCommand(p))
 	return root
 }
 

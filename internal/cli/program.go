@@ -154,8 +154,17 @@ func Terminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Version returns the module's version, or the commit that was built.
+// stamped is the version of a build without a repository, such as an image's:
+//
+//	go build -ldflags "-X github.com/rekeyhq/rekey/internal/cli.stamped=v1.2.3" ./cmd/...
+var stamped string
+
+// Version returns the version that was stamped, the module's, or the commit
+// that was built.
 func Version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
