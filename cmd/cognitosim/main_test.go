@@ -139,7 +139,7 @@ func TestFlagsReachTheTwin(t *testing.T) {
 		{"user limit", []string{"--per-user-hour", "1"}, user("user000001"), "Attempt limit exceeded"},
 		{"daily mail", []string{"--daily-email", "1"}, user("user000001"), "daily email limit"},
 		{"burst", []string{"--quota", "0.001", "--burst", "1"}, user("user000001"), "Rate exceeded"},
-		{"others", []string{"--quota", "0.001", "--burst", "2", "--others", "100000"}, user("user000001"), "Rate exceeded"},
+		{"others", []string{"--quota", "0.001", "--burst", "2", "--others", "0,1ms:100000"}, user("user000001"), "Rate exceeded"},
 		{"form", []string{"--error-form", "namespace"}, user("nobody"), "#UserNotFoundException"},
 		{"no quota", []string{"--quota", "0"}, user("user000001"), "CodeDeliveryDetails"},
 	} {
@@ -171,7 +171,8 @@ func TestWhatCannotBeDoneIsSaidAndExits2(t *testing.T) {
 		{"unknown flag: --usres", []string{"--usres", "3"}},
 		{`"serve" is not understood`, []string{"serve"}},
 		{`"x" is not understood`, []string{"users", "x"}},
-		{"--quota, --burst and --others cannot be negative", []string{"--quota", "-1"}},
+		{"--quota and --burst cannot be negative", []string{"--quota", "-1"}},
+		{`--others: "-1" is no rate`, []string{"--others", "-1"}},
 		{"--users and --daily-email cannot be negative", []string{"--users", "-1"}},
 		{"--broken is a share", []string{"--broken", "5"}},
 		{"--users cannot be negative", []string{"users", "--users", "-1"}},

@@ -23,6 +23,7 @@ const defaultUsers = 1000
 // flags are what the twin is asked to be, as text.
 type flags struct {
 	addr, usersFile, faults, journal, form string
+	others                                 string
 	secretFiles                            []string
 	quota                                  float64
 	o                                      cognitosim.Options
@@ -41,7 +42,7 @@ func (f *flags) register(to *pflag.FlagSet) {
 	to.BoolVar(&f.o.RequireUserAgent, "require-user-agent", false, "refuse requests without a User-Agent, as AWS's WAF rules do")
 	to.Float64Var(&f.quota, "quota", 30, "the account's calls a second; 0 is no quota")
 	to.IntVar(&f.o.Burst, "burst", 0, "calls that may come at once; 0 is a tenth of a second's quota")
-	to.Float64Var(&f.o.Others, "others", 0, "other people's calls a second on the same quota")
+	to.StringVar(&f.others, "others", "0", "other people's calls a second on the same quota; `RATE`, or 10,20s:40: 40 after 20 s. GET /others counts them")
 	to.IntVar(&f.o.PerUserHour, "per-user-hour", 5, "attempts a user has in an hour; -1 is any number")
 	to.IntVar(&f.o.DailyEmail, "daily-email", 0, "e-mails the account sends a day; 0 is any number")
 	to.DurationVar(&f.o.Hour, "hour", time.Hour, "how long Cognito's hour lasts: a code's life, the users' limit")
@@ -89,19 +90,22 @@ func (f *flags) options() (cognitosim.Options, error) {
 	if f.usersFile == "" && o.Users.N == 0 {
 		o.Users.N = defaultUsers
 	}
-	var errs [4]error
+	var errs [5]error
 	o.Form, errs[0] = cognitosim.ParseForm(f.form)
 	o.ClientSecrets, errs[1] = readSecrets(f.secretFiles)
 	o.Users.List, errs[2] = readUsers(f.usersFile)
 	o.Faults, errs[3] = readFaults(f.faults)
+	if o.Others, errs[4] = cognitosim.ParseOthers(f.others); errs[4] != nil {
+		errs[4] = fmt.Errorf("--others: %w", errs[4])
+	}
 	return o, errors.Join(errs[:]...)
 }
 
 // check refuses numbers that mean nothing.
 func (f *flags) check() error {
 	switch {
-	case f.quota < 0 || f.o.Burst < 0 || f.o.Others < 0:
-		return errors.New("--quota, --burst and --others cannot be negative")
+	case f.quota < 0 || f.o.Burst < 0:
+		return errors.New("--quota and --burst cannot be negative")
 	case f.o.Users.N < 0 || f.o.DailyEmail < 0:
 		return errors.New("--users and --daily-email cannot be negative")
 	case f.o.Users.Broken < 0 || f.o.Users.Broken > 1:

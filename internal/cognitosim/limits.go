@@ -2,7 +2,6 @@ package cognitosim
 
 import (
 	"math"
-	"math/rand/v2"
 	"time"
 )
 
@@ -10,51 +9,25 @@ import (
 type bucket struct {
 	rate, burst, tokens float64
 	last                time.Time
-
-	others float64
-	next   time.Time // when the next of the others calls
-	rng    *rand.Rand
+	crowd               crowd
 }
 
 func newBucket(o Options, now time.Time) bucket {
-	b := bucket{rate: o.Quota, burst: float64(o.Burst), tokens: float64(o.Burst), last: now,
-		others: o.Others, rng: rand.New(rand.NewPCG(o.Seed, 1))}
-	if b.others > 0 {
-		b.next = now.Add(b.gap())
-	}
-	return b
+	return bucket{rate: o.Quota, burst: float64(o.Burst), tokens: float64(o.Burst), last: now, crowd: newCrowd(o, now)}
 }
 
 // take takes one call out of the quota, if there is one.
 func (b *bucket) take(now time.Time) bool {
-	if b.rate < 0 {
-		return true
-	}
 	b.othersUntil(now)
 	return b.one(now)
 }
 
-// othersUntil lets the others make the calls that were due by now. Longer than
-// ten seconds back they no longer matter: the bucket has long been refilled.
-func (b *bucket) othersUntil(now time.Time) {
-	if b.others <= 0 {
-		return
-	}
-	if long := now.Add(-10 * time.Second); b.next.Before(long) {
-		b.next = long
-	}
-	for !b.next.After(now) {
-		b.one(b.next)
-		b.next = b.next.Add(b.gap())
-	}
-}
-
-// gap is the time between two calls of the others, who do not know of each other.
-func (b *bucket) gap() time.Duration {
-	return time.Duration(b.rng.ExpFloat64() / b.others * float64(time.Second))
-}
+func (b *bucket) othersUntil(now time.Time) { b.crowd.until(now, b.one) }
 
 func (b *bucket) one(now time.Time) bool {
+	if b.rate < 0 {
+		return true
+	}
 	if d := now.Sub(b.last); d > 0 {
 		b.tokens = math.Min(b.burst, b.tokens+d.Seconds()*b.rate)
 		b.last = now

@@ -77,7 +77,7 @@ func TestTheAccountHasThirtyCallsASecond(t *testing.T) {
 		{"no quota", -1, 0, 100, 1000, 1000},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := cognitosim.New(cognitosim.Options{Quota: c.quota, Others: c.others, Users: cognitosim.Users{N: 2000}})
+			s := cognitosim.New(cognitosim.Options{Quota: c.quota, Others: cognitosim.Steadily(c.others), Users: cognitosim.Users{N: 2000}})
 			if n := rate(t, s, c.calls); n < c.least || n > c.most {
 				t.Errorf("%s: %d of %d calls passed in ten seconds, want %d to %d", c.why, n, 10*c.calls, c.least, c.most)
 			}

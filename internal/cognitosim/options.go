@@ -29,8 +29,8 @@ type Options struct {
 	Quota float64
 	// Burst is how many calls may come at once; 0 means a tenth of a second's worth.
 	Burst int
-	// Others is the rate of other people's calls on the same quota.
-	Others float64
+	// Others are other people's calls on the same quota; none means nobody.
+	Others Others
 	// PerUserHour is how many attempts a user has in an hour: 0 means 5, less than 0 any number.
 	PerUserHour int
 	// DailyEmail is how many e-mails the account sends a day; 0 means any number.

@@ -1,8 +1,9 @@
 // Package cognitosim is Amazon Cognito's twin: a server that answers
 // ForgotPassword and ConfirmForgotPassword as Cognito does, so that the SDK and
 // AWS's own command-line client cannot tell the difference. It has users,
-// client secrets, the account's quota, the limit of each user, and every answer
-// that is known of the real one, by script or by share.
+// client secrets, the account's quota with other people's calls on it, the limit
+// of each user, and every answer that is known of the real one, by script or by
+// share.
 //
 // It promises that its journal has a line for every call that it has seen, made
 // before the answer goes out, and that the line says whether the user got a

@@ -36,8 +36,12 @@ func ParseForm(s string) (Form, error) {
 	return "", fmt.Errorf("%q is no form of errors; the forms are bare, namespace, url, mixed", s)
 }
 
-// ServeHTTP answers one call.
+// ServeHTTP answers one call; GET /others tells what became of the others'.
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && r.URL.Path == othersPath {
+		s.tellOthers(w)
+		return
+	}
 	c, err := s.readCall(r)
 	if err != nil || !s.letIn(r) {
 		hangUp(w)
