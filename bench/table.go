@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/rekeyhq/rekey/bench/internal/rig"
+)
+
+// table is one of the program's tables: what is measured, how it is shown, and
+// what was hoped for.
+type table struct {
+	name  string // on the command line
+	title string
+	// about says what was done, in a sentence or two.
+	about   string
+	columns []column
+	// ratios are further columns, reckoned from those measured.
+	ratios  []ratio
+	measure func(context.Context, *rig.Stage) (report, error)
+	goals   []goal
+}
+
+// column is how a figure is shown.
+type column struct {
+	head string
+	show func(float64) string
+}
+
+// ratio is a column's figure by that of another row, in each run.
+type ratio struct {
+	head, of, base string
+}
+
+// report is what one run measured.
+type report struct {
+	Rows []row `json:"rows"`
+	// Notes are said below the table: sizes, versions, what could not be measured.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// row is a line of the table. Figures are by the heads of the columns; one that
+// is not there was not measured.
+type row struct {
+	Name    string             `json:"name"`
+	Figures map[string]float64 `json:"figures"`
+}
+
+func (r *report) add(name string, figures map[string]float64) {
+	r.Rows = append(r.Rows, row{name, figures})
+}
+
+func (r *report) note(format string, args ...any) {
+	if note := fmt.Sprintf(format, args...); !slices.Contains(r.Notes, note) {
+		r.Notes = append(r.Notes, note)
+	}
+}
+
+// get returns a figure, and whether it was measured.
+func (r *report) get(name, head string) (float64, bool) {
+	for _, row := range r.Rows {
+		if row.Name == name {
+			v, ok := row.Figures[head]
+			return v, ok
+		}
+	}
+	return 0, false
+}
+
+// against adds the ratios.
+func (t table) against(r *report) {
+	for _, ratio := range t.ratios {
+		base, ok := r.get(ratio.base, ratio.of)
+		if !ok {
+			continue
+		}
+		for _, row := range r.Rows {
+			if v, ok := row.Figures[ratio.of]; ok {
+				row.Figures[ratio.head] = v / base
+			}
+		}
+	}
+}
+
+// medians takes the middle of each figure. Rows and notes are those of the
+// first run, and of later ones what is new in them.
+func medians(runs []report) measured {
+	var m measured
+	for _, run := range runs {
+		for _, r := range run.Rows {
+			if _, ok := find(m.Rows, r.Name); !ok {
+				m.Rows = append(m.Rows, row{r.Name, middle(runs, r.Name)})
+			}
+		}
+		for _, note := range run.Notes {
+			m.note("%s", note)
+		}
+	}
+	return m
+}
+
+func find(rows []row, name string) (row, bool) {
+	i := slices.IndexFunc(rows, func(r row) bool { return r.Name == name })
+	if i < 0 {
+		return row{}, false
+	}
+	return rows[i], true
+}
+
+func middle(runs []report, name string) map[string]float64 {
+	all := map[string][]float64{}
+	for _, run := range runs {
+		r, _ := find(run.Rows, name)
+		for head, v := range r.Figures {
+			all[head] = append(all[head], v)
+		}
+	}
+	figures := make(map[string]float64, len(all))
+	for head, values := range all {
+		figures[head] = median(values)
+	}
+	return figures
+}
+
+// median is the middle one, of an even number the mean of the two.
+func median(values []float64) float64 {
+	v := slices.Sorted(slices.Values(values))
+	n := len(v)
+	if n == 0 {
+		return math.NaN()
+	}
+	return (v[(n-1)/2] + v[n/2]) / 2
+}
+
+// goal is something that was hoped for.
+type goal struct {
+	what    string
+	want    string // in words: "≥ 1 M rows/s"
+	figure  func(*report) (float64, bool)
+	show    func(float64) string
+	atLeast float64 // or
+	atMost  float64
+}
+
+// cell is a goal's figure that stands in the table.
+func cell(name, head string) func(*report) (float64, bool) {
+	return func(r *report) (float64, bool) { return r.get(name, head) }
+}
+
+// quotient is a goal's figure by that of another cell.
+func quotient(head, name, base string) func(*report) (float64, bool) {
+	return func(r *report) (float64, bool) {
+		v, ok1 := r.get(name, head)
+		b, ok2 := r.get(base, head)
+		return v / b, ok1 && ok2
+	}
+}
+
+// verdict says whether a goal is met, and where it is not by how much.
+func (g goal) verdict(r *report) (figure, met string) {
+	v, ok := g.figure(r)
+	if !ok {
+		return "–", "not measured"
+	}
+	bound, missed := g.atLeast, v < g.atLeast
+	if g.atMost > 0 {
+		bound, missed = g.atMost, v > g.atMost
+	}
+	if !missed {
+		return g.show(v), "yes"
+	}
+	if bound == 0 {
+		return g.show(v), "no"
+	}
+	return g.show(v), fmt.Sprintf("no, by %.0f %%", 100*math.Abs(v/bound-1))
+}
