@@ -16,7 +16,7 @@ import (
 	"github.com/rekeyhq/rekey/test/fleet"
 )
 
-// The users of docs/redis.md.
+// The users of deploy/users.acl.
 const (
 	workerUser   = "rekey-worker"
 	operatorUser = "rekey-operator"
@@ -31,17 +31,21 @@ func documentation(t *testing.T) string {
 	return string(text)
 }
 
-// rights reads the users' rules from the documentation.
+// rights reads the users' rules.
 func rights(t *testing.T) map[string][]string {
 	t.Helper()
+	file, err := os.ReadFile("../../deploy/users.acl")
+	if err != nil {
+		t.Fatal(err)
+	}
 	users := map[string][]string{}
-	for line := range strings.Lines(documentation(t)) {
+	for line := range strings.Lines(string(file)) {
 		if words := strings.Fields(line); len(words) > 2 && words[0] == "user" && words[1] != "default" {
 			users[words[1]] = words[2:]
 		}
 	}
 	if len(users) != 2 || users[workerUser] == nil || users[operatorUser] == nil {
-		t.Fatalf("docs/redis.md has the users %v", slices.Collect(maps.Keys(users)))
+		t.Fatalf("deploy/users.acl has the users %v", slices.Collect(maps.Keys(users)))
 	}
 	return users
 }
