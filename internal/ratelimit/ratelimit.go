@@ -1,8 +1,8 @@
 // Package ratelimit is the bucket that all workers of a quota share: it says
 // when the next call may leave.
 //
-// It promises that no second holds more than 1.05 × rate + burst calls leaving
-// the workers, and that while somebody waits at least 99 % of the rate is used,
+// It promises that no second holds more than 1.05 × rate + burst of the instants
+// that it gives, and that while somebody waits at least 99 % of the rate is used,
 // with about one script for a token however many wait. A throttle slows every
 // worker once; when Redis cannot be reached nobody gets a token.
 //
@@ -12,7 +12,8 @@
 //
 // Its weak spot is what happens after a token was handed out. When calls are
 // held up there, by up to those 250 ms, they leave closer together than their
-// tokens were; and a token that is not used in time is lost.
+// tokens were: no second sees more than 1.3 × rate + burst of them leave. And a
+// token that is not used in time is lost.
 package ratelimit
 
 import (

@@ -117,14 +117,17 @@ func calledAgain(calls []fleet.Entry) (after time.Duration, again bool) {
 // with everything that it watches.
 const seen = 100 * time.Millisecond
 
-// limit is how many calls may leave in a span: what the bucket promises, and
-// what is held up. A token is good for a quarter of a second, so that what was
-// held up for so long by a stall leaves beside what is due; what the watcher sees
-// late adds to it in the same way. Nothing that is older may leave, which shows
-// better in a tenth of a second than in a whole one.
-func (b books) limit(span time.Duration) float64 {
-	return b.rate*(105*span/100+ratelimit.Life+seen).Seconds() + fleet.Burst
+// promised is how many calls may leave in a span: those of the instants that the
+// bucket gives it, and those that were held up for a token's life before it.
+// Nothing that is older may leave, which shows better in a tenth of a second than
+// in a whole one.
+func (b books) promised(span time.Duration) float64 {
+	return b.rate*(105*span/100+ratelimit.Life).Seconds() + fleet.Burst
 }
+
+// limit is what is promised, and what the watcher may have seen too late to
+// count it where it belongs.
+func (b books) limit(span time.Duration) float64 { return b.promised(span) + b.rate*seen.Seconds() }
 
 // busiest is the fullest of all spans of that length.
 func busiest(at []time.Time, span time.Duration) (most int, from time.Time) {

@@ -60,7 +60,8 @@ func (w *world) audit(shows map[string]fleet.Show) Result {
 	for _, o := range w.crew {
 		b.left = append(b.left, o.twin.left()...)
 	}
-	r := Result{Options: w.o, Done: w.done, Took: time.Since(w.began), Shows: shows, Limit: b.limit(time.Second), TenthLimit: b.limit(time.Second / 10), Calls: len(b.left)}
+	r := Result{Options: w.o, Done: w.done, Took: time.Since(w.began), Shows: shows, Calls: len(b.left),
+		Promised: b.promised(time.Second), TenthPromised: b.promised(time.Second / 10)}
 	r.Busiest, _ = busiest(b.left, time.Second)
 	r.Tenth, _ = busiest(b.left, time.Second/10)
 	for _, calls := range b.journal {
@@ -128,8 +129,8 @@ func (r Result) String() string {
 	}
 	row("calls", r.Calls)
 	row("users messaged again after their code had ended", r.Twice)
-	row("most calls in a second", fmt.Sprintf("%d of %.0f", r.Busiest, r.Limit))
-	row("most calls in a tenth of a second", fmt.Sprintf("%d of %.0f", r.Tenth, r.TenthLimit))
+	row("most calls in a second", fmt.Sprintf("%d of %.1f", r.Busiest, r.Promised))
+	row("most calls in a tenth of a second", fmt.Sprintf("%d of %.1f", r.Tenth, r.TenthPromised))
 	row("broken promises", len(r.Broken))
 	row("took", r.Took.Round(time.Second))
 	return b.String()

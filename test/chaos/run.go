@@ -33,17 +33,14 @@ type Options struct {
 // Result is what happened.
 type Result struct {
 	Options
-	Done    map[deed]int
-	Took    time.Duration
-	Calls   int
-	Twice   int // users who were messaged more than once, one after the other's end
-	Busiest int // calls in the fullest second
-	Limit   float64
-	// The same of a tenth of a second.
-	Tenth      int
-	TenthLimit float64
-	Shows      map[string]fleet.Show
-	Broken     []string
+	Done                    map[deed]int
+	Took                    time.Duration
+	Calls                   int
+	Twice                   int     // users who were messaged more than once, one after the other's end
+	Busiest, Tenth          int     // calls in the fullest second, and tenth of a second
+	Promised, TenthPromised float64 // how many may leave in one
+	Shows                   map[string]fleet.Show
+	Broken                  []string
 }
 
 // Run plays the seed's script on a campaign, lets everything heal, and holds
