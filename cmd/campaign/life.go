@@ -112,7 +112,13 @@ func (p *program) delete() *cobra.Command {
 		Use: "delete ID --confirm N", Short: "Remove a campaign, its roster and its ledger; N: its users", Args: cli.Args("ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.at(cmd.Context(), args[0], func(t *target) error {
-				if err := t.Delete(cmd.Context(), args[0], number(confirm)); err != nil {
+				ctx, progress := p.watched(cmd.Context(), "deleting "+args[0])
+				err := t.Delete(ctx, args[0], number(confirm))
+				progress.End()
+				if errors.Is(err, context.Canceled) {
+					return cli.WithCode(cli.CodeInterrupted, fmt.Errorf("interrupted; what is left of %s is removed by the same command", args[0]))
+				}
+				if err != nil {
 					return p.confirmed(err, "delete "+args[0])
 				}
 				return p.printf("%s is deleted. Codes that it has sent stay alive.\n", args[0])
@@ -135,11 +141,18 @@ func (p *program) replay() *cobra.Command {
 				return err
 			}
 			return p.at(cmd.Context(), args[0], func(t *target) error {
-				moved, err := t.Replay(cmd.Context(), args[0], filter, number(confirm))
-				if err != nil {
+				ctx, progress := p.watched(cmd.Context(), "replaying "+args[0])
+				defer progress.End()
+				moved, err := t.Replay(ctx, args[0], filter, number(confirm))
+				progress.End()
+				if errors.Is(err, context.Canceled) {
+					return cli.WithCode(cli.CodeInterrupted, fmt.Errorf("interrupted; %s, the others are as they were", standing(args[0], moved)))
+				}
+				unread := unread{program: p, progress: progress}
+				if err != nil && !unread.note(err) {
 					return p.confirmed(err, strings.Join(append([]string{"replay", args[0]}, given(state, cause)...), " "))
 				}
-				return p.replayed(cmd.Context(), t, args[0], moved)
+				return errors.Join(p.replayed(cmd.Context(), t, args[0], moved), unread.err("all was replayed"))
 			})
 		},
 	}
@@ -173,15 +186,20 @@ func (p *program) replayed(ctx context.Context, t *target, id string, moved int6
 	if err != nil {
 		return err
 	}
-	verb := "stand"
-	if moved == 1 {
-		verb = "stands"
-	}
-	text := fmt.Sprintf("%s of %s %s in line again.\n", rows(moved), id, verb)
+	text := standing(id, moved) + ".\n"
 	if c.State != campaign.Running {
 		text += fmt.Sprintf("%s is %s.\nNext:  %s\n", id, c.State, p.next("resume %s", id))
 	}
 	return p.printf("%s", text)
+}
+
+// standing says how many rows were replayed.
+func standing(id string, moved int64) string {
+	verb := "stand"
+	if moved == 1 {
+		verb = "stands"
+	}
+	return fmt.Sprintf("%s of %s %s in line again", rows(moved), id, verb)
 }
 
 func rows(n int64) string {

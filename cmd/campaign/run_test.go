@@ -74,7 +74,7 @@ func TestADamagedChunkIsNamedAndNoOtherRowIsLost(t *testing.T) {
 	}
 	var stderr bytes.Buffer
 	out, err := p.run(t.Context(), &stderr, "report", "a")
-	if cli.Code(err) != cli.CodeFailed || !strings.Contains(err.Error(), "1 parts of the roster are damaged") {
+	if cli.Code(err) != cli.CodeFailed || !strings.Contains(err.Error(), "but for what is named above") {
 		t.Errorf("%d: %v", cli.Code(err), err)
 	}
 	if !strings.Contains(stderr.String(), "rows 1024 to 2047 of a cannot be read") {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 // Delete removes a campaign and everything that is known of it, except that
@@ -87,6 +89,7 @@ func (s *Store) empty(ctx context.Context, id, generation string, e emptying) er
 		if !ok {
 			return ErrStale{ID: id}
 		}
+		progress(ctx, from*roster.ChunkRows, e.chunks*roster.ChunkRows)
 	}
 	if generation == "" {
 		return nil // it never ran
@@ -100,30 +103,50 @@ const scanAtOnce = 1000
 // forget removes the members that match from the pool's keys. No new campaign
 // has the generation in them, so nothing of it can be hit.
 func (s *Store) forget(ctx context.Context, match string) error {
-	scans := []struct {
-		key  string
-		scan func(ctx context.Context, key string, cursor uint64, match string, count int64) *redis.ScanCmd
-		drop func(ctx context.Context, key string, members ...string) *redis.IntCmd
-	}{
+	for _, in := range []collection{
 		{s.keys.later(), s.rdb.ZScan, s.zrem},
 		{s.keys.doubts(), s.rdb.HScan, s.rdb.HDel},
 		{s.keys.misconfigured(), s.rdb.HScan, s.rdb.HDel},
-	}
-	for _, in := range scans {
-		found := in.scan(ctx, in.key, 0, match, scanAtOnce).Iterator()
-		for found.Next(ctx) {
-			if err := in.drop(ctx, in.key, found.Val()).Err(); err != nil {
-				return err
-			}
-			found.Next(ctx) // its score, or its value
-		}
-		if err := found.Err(); err != nil {
+	} {
+		if err := in.drop(ctx, match); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// collection is a sorted set or a hash.
+type collection struct {
+	key    string
+	scan   func(ctx context.Context, key string, cursor uint64, match string, count int64) *redis.ScanCmd
+	remove func(ctx context.Context, key string, members ...string) *redis.IntCmd
+}
+
+// drop removes the members that match, as many at once as a step has found: a
+// campaign may have a million rows that wait.
+func (in collection) drop(ctx context.Context, match string) error {
+	for cursor := uint64(0); ; {
+		entries, next, err := in.scan(ctx, in.key, cursor, match, scanAtOnce).Result()
+		if err != nil {
+			return err
+		}
+		members := make([]string, 0, len(entries)/2)
+		for i := 0; i < len(entries); i += 2 { // behind each its score, or its value
+			members = append(members, entries[i])
+		}
+		if len(members) > 0 {
+			err = in.remove(ctx, in.key, members...).Err()
+		}
+		if cursor = next; err != nil || cursor == 0 {
+			return err
+		}
+	}
+}
+
 func (s *Store) zrem(ctx context.Context, key string, members ...string) *redis.IntCmd {
-	return s.rdb.ZRem(ctx, key, members)
+	all := make([]any, len(members))
+	for i, m := range members {
+		all[i] = m
+	}
+	return s.rdb.ZRem(ctx, key, all...)
 }

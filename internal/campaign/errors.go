@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -164,4 +165,10 @@ type ErrExpired struct{ ID string }
 // Error implements error.
 func (e ErrExpired) Error() string {
 	return fmt.Sprintf("the roster of %s was deleted after the pool's retention; its ledger stays", e.ID)
+}
+
+// Unreadable reports whether an error is about rows that cannot be read, so
+// that others can: [ErrDamaged] and [ErrNoKey].
+func Unreadable(err error) bool {
+	return errors.As(err, new(ErrDamaged)) || errors.As(err, new(ErrNoKey))
 }

@@ -17,7 +17,8 @@ import (
 // some meanwhile.
 //
 // It goes chunk by chunk. One that was interrupted is taken up by another
-// replay, with the number of those that are left.
+// replay, with the number of those that are left. Where a chunk of the ledger is
+// damaged it goes on after it, and returns [ErrDamaged] with what it moved.
 func (s *Store) Replay(ctx context.Context, id string, f Filter, confirm int64) (moved int64, err error) {
 	if f.deadLetters() == "" {
 		return 0, errors.New("replay moves rows that are dead or in_doubt; rows in other states need none")
@@ -50,25 +51,38 @@ type replaying struct {
 }
 
 func (s *Store) replay(ctx context.Context, c Campaign, r replaying) (moved int64, err error) {
-	for chunk, err := range s.ledgers(ctx, c, r.Filter.Has) {
+	var damages []error
+	for page, err := range s.pages(ctx, c, reading{want: r.Filter.Has}) {
 		if err != nil {
-			return moved, err
+			return moved, fmt.Errorf("replay %s, after %d rows: %w", c.ID, moved, err)
 		}
-		if moved == r.budget {
+		for _, chunk := range page.chunks {
+			damages = append(damages, chunk.damages...)
+			n, err := s.replayChunk(ctx, c, r, chunk)
+			if err != nil {
+				return moved, fmt.Errorf("replay %s, after %d rows: %w", c.ID, moved, err)
+			}
+			moved, r.budget = moved+n, r.budget-n
+		}
+		progress(ctx, page.end*roster.ChunkRows, c.Total)
+		if r.budget == 0 {
 			break
 		}
-		keys := append(s.keys.chunk(c.ID, chunk.number), s.keys.walk())
-		n, err := s.run(ctx, "replay", keys, c.ID, c.Generation, chunk.number*roster.ChunkRows,
-			r.budget-moved, r.at, r.deadLetters(), r.causes()).Int64()
-		switch {
-		case err != nil:
-			return moved, fmt.Errorf("replay %s, rows from %d on: %w", c.ID, chunk.number*roster.ChunkRows, err)
-		case n < 0:
-			return moved, fmt.Errorf("replay %s: after %d rows its state no longer allowed it", c.ID, moved)
-		}
-		moved += n
 	}
-	return moved, nil
+	return moved, errors.Join(damages...)
+}
+
+func (s *Store) replayChunk(ctx context.Context, c Campaign, r replaying, chunk chunkRows) (int64, error) {
+	if len(chunk.rows) == 0 || r.budget == 0 {
+		return 0, nil
+	}
+	keys := append(s.keys.chunk(c.ID, chunk.number), s.keys.walk())
+	n, err := s.run(ctx, "replay", keys, c.ID, c.Generation, chunk.number*roster.ChunkRows,
+		r.budget, r.at, r.deadLetters(), r.causes()).Int64()
+	if err == nil && n < 0 {
+		err = errors.New("its state no longer allows it")
+	}
+	return n, err
 }
 
 // walk counts the reasons to walk at once over the chunks behind the cursors.

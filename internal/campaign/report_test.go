@@ -97,8 +97,8 @@ func TestADamagedChunkNamesItselfAndLosesNoOtherRow(t *testing.T) {
 			}
 			found, err := l.Find(t.Context(), "c", reset.Hide(nameOf(2500)))
 			wantErr[ErrDamaged](t, err)
-			if len(found) != 1 {
-				t.Errorf("found %d rows, want the one beside it", len(found))
+			if len(found.Lines) != 1 {
+				t.Errorf("found %d rows, want the one beside it", len(found.Lines))
 			}
 		})
 	}
@@ -112,16 +112,16 @@ func TestFindComparesAsThePoolDoesAndLooksEverywhere(t *testing.T) {
 	l.append("USER001500@example.com", "")
 	found, err := l.Find(t.Context(), "", reset.Hide("user001500@EXAMPLE.COM"))
 	l.ok(err)
-	if len(found) != 2 {
-		t.Fatalf("found %d rows, want 2", len(found))
+	if len(found.Lines) != 2 {
+		t.Fatalf("found %d rows, want 2", len(found.Lines))
 	}
-	for _, line := range found {
+	for _, line := range found.Lines {
 		if line.Ref.Campaign == "a" && (line.Ref.Row != 1500 || line.Cause != reset.UserNotFound || line.Line != 1502) {
 			t.Errorf("line = %+v", line)
 		}
 	}
-	if found, err = l.Find(t.Context(), "b", reset.Hide(nameOf(1500))); len(found) != 0 || err != nil {
-		t.Errorf("found %d in another campaign, %v", len(found), err)
+	if found, err = l.Find(t.Context(), "b", reset.Hide(nameOf(1500))); len(found.Lines) != 0 || err != nil {
+		t.Errorf("found %d in another campaign, %v", len(found.Lines), err)
 	}
 	_, err = l.Find(t.Context(), "nowhere", reset.Hide("x"))
 	wantErr[ErrUnknown](t, err)
@@ -129,7 +129,7 @@ func TestFindComparesAsThePoolDoesAndLooksEverywhere(t *testing.T) {
 	exact := &life{Store: l.Store, t: t, rdb: l.rdb}
 	exact.Store, err = Open(t.Context(), l.rdb, Pool{Name: "prod", Hour: l.pool.Hour, CaseSensitive: true})
 	l.ok(err)
-	if found, _ = exact.Find(t.Context(), "a", reset.Hide("user001500@EXAMPLE.COM")); len(found) != 0 {
+	if found, _ = exact.Find(t.Context(), "a", reset.Hide("user001500@EXAMPLE.COM")); len(found.Lines) != 0 {
 		t.Error("a pool that tells cases apart was searched without")
 	}
 }

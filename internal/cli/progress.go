@@ -12,7 +12,9 @@ import (
 const (
 	redrawEvery = 200 * time.Millisecond
 	lineEvery   = 10 * time.Second
-	barWidth    = 30
+	// firstAfter keeps what is done soon from drawing at all.
+	firstAfter = time.Second
+	barWidth   = 30
 )
 
 // Progress shows how far something is: a bar on a terminal, a plain line every
@@ -28,7 +30,11 @@ type Progress struct {
 
 // Progress returns a progress of what, on stderr.
 func (p *Program) Progress(what string) *Progress {
-	return &Progress{w: p.Stderr, what: what, terminal: Terminal(p.Stderr), last: time.Now()}
+	n := &Progress{w: p.Stderr, what: what, terminal: Terminal(p.Stderr), last: time.Now()}
+	if n.terminal {
+		n.last = n.last.Add(firstAfter - redrawEvery)
+	}
+	return n
 }
 
 // Show says that done of total have been done; note comes behind it. A total of

@@ -26,6 +26,17 @@ func Hide(s string) Personal {
 	return Personal{&s}
 }
 
+// HideAll wraps each of texts, as they are: nobody may change them from then on.
+func HideAll(texts []string) []Personal {
+	all := make([]Personal, len(texts))
+	for i := range texts {
+		if texts[i] != "" {
+			all[i].text = &texts[i]
+		}
+	}
+	return all
+}
+
 // Reveal returns the text. Call it where the text leaves for Cognito, the
 // roster or the operator's own report, and nowhere else.
 func (p Personal) Reveal() string {

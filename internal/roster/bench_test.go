@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -150,6 +151,38 @@ func BenchmarkUnpack(b *testing.B) {
 		if _, err := Unpack(chunk); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkUnpackUsers is what a report unpacks of a chunk.
+func BenchmarkUnpackUsers(b *testing.B) {
+	chunk := packed(b, readAll(b, string(addresses(ChunkRows)), Options{}))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := new(Codec).Users(0, chunk); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSearch looks for somebody who is not in a chunk: for most names the
+// letters must not be folded.
+func BenchmarkSearch(b *testing.B) {
+	rows := readAll(b, string(addresses(ChunkRows)), Options{})
+	accents := slices.Clone(rows)
+	for i := range accents {
+		accents[i].Request = user("é" + accents[i].Request.Username.Reveal())
+	}
+	for name, rows := range map[string][]Row{"ascii": rows, "accents": accents} {
+		chunk, search := packed(b, rows), NewSearch(reset.Hide("nobody@example.com"), false)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if found, _, err := search.In(new(Codec), 0, chunk); found != nil || err != nil {
+					b.Fatal(found, err)
+				}
+			}
+		})
 	}
 }
 

@@ -80,21 +80,30 @@ func Pack(rows []Row) ([]byte, error) {
 func Unpack(chunk []byte) ([]Row, error) { return new(Codec).Unpack(0, chunk) }
 
 func unpackClear(chunk []byte) ([]Row, error) {
-	if len(chunk) == 0 {
-		return nil, ErrDamaged
-	}
-	if chunk[0] != versionZstd {
-		return nil, fmt.Errorf("roster: the chunk has version %d, this program reads versions %d and %d", chunk[0], versionZstd, versionSealed)
-	}
-	dec, err := decoder()
+	plain, err := decompress(nil, chunk)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := dec.DecodeAll(chunk[1:], nil)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
-	}
 	return parseChunk(string(plain))
+}
+
+// decompress appends the plain text of a chunk in clear to b.
+func decompress(b, chunk []byte) ([]byte, error) {
+	if len(chunk) == 0 {
+		return b, ErrDamaged
+	}
+	if chunk[0] != versionZstd {
+		return b, fmt.Errorf("roster: the chunk has version %d, this program reads versions %d and %d", chunk[0], versionZstd, versionSealed)
+	}
+	dec, err := decoder()
+	if err != nil {
+		return b, err
+	}
+	plain, err := dec.DecodeAll(chunk[1:], b)
+	if err != nil {
+		return b, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return plain, nil
 }
 
 // packedSize is the most that a row takes before compression.

@@ -138,8 +138,12 @@ func FuzzUnpack(f *testing.F) {
 			data = compressed(t, data)
 		}
 		rows, err := Unpack(data)
+		users, usersErr := new(Codec).Users(0, data)
 		if err != nil {
 			return
+		}
+		if usersErr != nil || users.Len() != len(rows) || users.Username(len(rows)-1).Reveal() != rows[len(rows)-1].Request.Username.Reveal() {
+			t.Fatalf("%d rows, and %d users, error %v", len(rows), users.Len(), usersErr)
 		}
 		chunk, err := Pack(rows)
 		if err != nil {

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cli"
+	"github.com/rekeyhq/rekey/internal/roster"
+)
+
+// watched shows on stderr how far something is that takes its time.
+func (p *program) watched(ctx context.Context, what string) (context.Context, *cli.Progress) {
+	progress := p.Progress(what)
+	return campaign.WithProgress(ctx, func(done, total int64) {
+		progress.Show(done, total, cli.Count(done)+" of "+cli.Count(total)+" rows")
+	}), progress
+}
+
+// unread names on stderr what cannot be read, and counts it. A key that is
+// missing is named once: it is missing for every chunk.
+type unread struct {
+	*program
+	progress *cli.Progress
+	parts    int
+	keys     map[string]bool
+}
+
+// note reports whether err is about what cannot be read, and says so.
+func (u *unread) note(err error) bool {
+	if !campaign.Unreadable(err) {
+		return false
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			u.note(one)
+		}
+		return true
+	}
+	u.parts++
+	var missing roster.ErrNoKey
+	if errors.As(err, &missing) {
+		if u.keys[missing.ID] {
+			return true
+		}
+		if u.keys == nil {
+			u.keys = map[string]bool{}
+		}
+		u.keys[missing.ID] = true
+	}
+	u.progress.End()
+	_, _ = fmt.Fprintf(u.Stderr, "%s: %v\n", u.Name, err)
+	return true
+}
+
+// err says that something was done but for what cannot be read.
+func (u *unread) err(done string) error {
+	switch u.parts {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%s but for what is named above", done)
+	}
+	return fmt.Errorf("%s but for what is named above, %d parts in all", done, u.parts)
+}
