@@ -10,6 +10,9 @@ func pool(keys string) string {
 	return "redis: redis://h\npools:\n  prod: {" + keys + "}\n"
 }
 
+// testKey is a roster key.
+const testKey = "hunter2hunter2hunter2hunter2hunter2hunter2o="
+
 const fit = "region: eu-west-1, client_id: abc"
 
 var bad = []struct{ name, text, want string }{
@@ -25,8 +28,16 @@ var bad = []struct{ name, text, want string }{
 	{"no redis", "pools:\n  prod: {" + fit + "}\n", "rekey.yaml:1: redis is missing"},
 	{"unknown key", pool("regoin: eu-west-1, client_id: abc"),
 		"rekey.yaml:3: pools.prod.regoin: unknown key; known keys: region, client_id, client_secrets, quota, concurrency, case_sensitive, lambda_refusals, endpoint, retention, hour"},
-	{"unknown key at the top", "reids: x\n" + small, "rekey.yaml:1: reids: unknown key; known keys: redis, redis_password_file, wait_replicas, listen, pools, quotas"},
-	{"a later version's key", small + "roster_keys: []\n", "rekey.yaml:4: roster_keys: unknown key"},
+	{"unknown key at the top", "reids: x\n" + small, "rekey.yaml:1: reids: unknown key; known keys: redis, redis_password_file, wait_replicas, listen, roster_keys, pools, quotas"},
+	{"a later version's key", small + "console: x\n", "rekey.yaml:4: console: unknown key"},
+	{"keys that are no list", small + "roster_keys: {env: KEY}\n", "rekey.yaml:4: roster_keys: must be a list, not keys and values"},
+	{"a roster key in the file", small + "roster_keys: [hunter2]\n", "rekey.yaml:4: roster_keys[0]: must be keys and values"},
+	{"a roster key of two places", small + "roster_keys: [{env: KEY, file: two}]\n", "rekey.yaml:4: roster_keys[0]: write one of  file: PATH  and  env: NAME"},
+	{"a roster key that is not set", small + "roster_keys: [{env: NOWHERE}]\n", "rekey.yaml:4: roster_keys[0]: the environment variable NOWHERE is not set"},
+	{"a roster key's file that is not there", small + "roster_keys: [{env: KEY}, {file: nowhere}]\n", "rekey.yaml:4: roster_keys[1]: the secret cannot be read: open "},
+	{"a roster key that is not base64", small + "roster_keys: [{env: ODD}]\n", "rekey.yaml:4: roster_keys[0]: what it holds cannot be a roster key: that is 32 random bytes in base64; make one with  head"},
+	{"a roster key that is short", small + "roster_keys: [{env: SHORT}]\n", "what it holds cannot be a roster key"},
+	{"a roster key twice", small + "roster_keys: [{env: KEY}, {env: KEY}]\n", "rekey.yaml:4: roster_keys[1]: is the same key as another one of the list"},
 	{"fewer replicas than none", small + "wait_replicas: -1\n", `rekey.yaml:4: wait_replicas: "-1" must be a whole number from 0 to 5`},
 	{"too many replicas", small + "wait_replicas: 6\n", `rekey.yaml:4: wait_replicas: "6" must be a whole number from 0 to 5`},
 	{"a key twice", small + "redis: redis://other\n", "rekey.yaml:4: redis: stands here for the second time"},
@@ -77,7 +88,7 @@ func TestBadInputSaysWhereAndWhatToDo(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "two", "hunter2\nhunter2\n")
 	write(t, dir, "none", "\n")
-	getenv := env("ONE", "hunter2", "TWO", "two", "THREE", "three", "ODD", "hunter2!=")
+	getenv := env("ONE", "hunter2", "TWO", "two", "THREE", "three", "ODD", "hunter2!=", "KEY", testKey, "SHORT", testKey[4:])
 	for _, c := range bad {
 		t.Run(c.name, func(t *testing.T) {
 			f := &file{name: "rekey.yaml", dir: dir, getenv: getenv, clientSecrets: true}

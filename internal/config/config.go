@@ -35,6 +35,11 @@ type Config struct {
 	WaitReplicas int
 	// Listen is where a worker serves /metrics, /livez and /readyz; "" is off.
 	Listen string
+	// RosterKeys seal and open rosters: the first seals, all of them open.
+	RosterKeys []RosterKey
+	// KeysUnread says which keys of the file could not be read. Only
+	// [LoadWithoutClientSecrets] leaves it: who pauses a campaign needs no key.
+	KeysUnread error
 	// Pools are the user pools by the name that every command uses.
 	Pools map[string]Pool
 	// Quotas holds every quota that a pool draws on, by name.
@@ -91,7 +96,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 
 // LoadWithoutClientSecrets is [Load] for commands that talk to Redis and never
 // to Cognito: the clients' secrets are not read, so an operator's machine need
-// not hold them.
+// not hold them. Roster keys that cannot be read are in [Config.KeysUnread].
 func LoadWithoutClientSecrets(path string, getenv func(string) string) (*Config, error) {
 	return load(path, getenv, false)
 }

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -70,6 +72,9 @@ redis: rediss+sentinel://h1,h2:26380/main/2
 redis_password_file: redis-password
 wait_replicas: 2
 listen: ""
+roster_keys:
+  - file: roster-key
+  - env: OLD_KEY
 pools:
   prod:
     region: eu-west-1
@@ -94,7 +99,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "redis-password", "pass word\n")
 	write(t, dir, "secret", "first\r\n")
-	c, err := Load(write(t, dir, "rekey.yaml", complete), env("SECOND", "second"))
+	write(t, dir, "roster-key", testKey+"\n")
+	c, err := Load(write(t, dir, "rekey.yaml", complete), env("SECOND", "second", "OLD_KEY", strings.Repeat("A", 43)+"="))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,11 +122,39 @@ func TestEveryKeyIsRead(t *testing.T) {
 	if got := c.Quotas["acme/eu-west-1"]; got != (Quota{"acme/eu-west-1", 40, 0.5, 0, 3, 50}) || len(c.Quotas) != 1 {
 		t.Errorf("the quotas are %+v", c.Quotas)
 	}
+	key, _ := base64.StdEncoding.DecodeString(testKey)
+	if got := c.KeySecrets(); len(got) != 2 || !bytes.Equal(got[0], key) || !bytes.Equal(got[1], make([]byte, 32)) {
+		t.Errorf("%d roster keys, or others than the file's", len(got))
+	}
+	if k := c.RosterKeys; k[0].Path != filepath.Join(dir, "roster-key") || k[0].Env != "" || k[1].Env != "OLD_KEY" || k[1].Path != "" {
+		t.Errorf("the roster keys come from %+v", k)
+	}
 	if c.WaitReplicas != 2 {
 		t.Errorf("wait_replicas is %d", c.WaitReplicas)
 	}
 	if c.Listen != "" {
 		t.Errorf("listen is %q, and was turned off", c.Listen)
+	}
+}
+
+// An operator's machine without the keys must be able to pause.
+func TestRosterKeysThatCannotBeReadKeepNobodyFromOperating(t *testing.T) {
+	t.Parallel()
+	path := write(t, t.TempDir(), "rekey.yaml", small+"roster_keys: [{file: nowhere}, {env: KEY}, {env: UNSET}]\n")
+	c, err := LoadWithoutClientSecrets(path, env("KEY", testKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.RosterKeys) != 1 || c.RosterKeys[0].Env != "KEY" {
+		t.Errorf("the keys that can be read are %+v", c.RosterKeys)
+	}
+	for _, want := range []string{"rekey.yaml:4: roster_keys[0]: the secret cannot be read", "rekey.yaml:4: roster_keys[2]: the environment variable UNSET is not set"} {
+		if c.KeysUnread == nil || !strings.Contains(c.KeysUnread.Error(), want) {
+			t.Errorf("unread: %v, want %s", c.KeysUnread, want)
+		}
+	}
+	if _, err := Load(path, env("KEY", testKey)); err == nil {
+		t.Error("a worker starts without a key of its file")
 	}
 }
 

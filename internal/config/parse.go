@@ -37,6 +37,7 @@ func (f *file) parse(text []byte) (*Config, error) {
 		{"redis_password_file", value(&password, parseText)},
 		{"wait_replicas", value(&c.WaitReplicas, between(0, mostReplicas))},
 		{"listen", value(&c.Listen, parseListen)},
+		{"roster_keys", func(n node) { n.rosterKeys(c) }},
 		{"pools", func(n node) { n.pools(c.Pools) }},
 		{"quotas", func(n node) { n.quotas(c.Quotas, where) }},
 	})

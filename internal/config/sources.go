@@ -26,19 +26,24 @@ func (n node) secrets() []Secret {
 	return all
 }
 
-// secret reads one of  file: PATH  and  env: NAME.
-func (n node) secret() Secret {
-	var path, env string
+// origin reads one of  file: PATH  and  env: NAME.
+func (n node) origin() (path, env string, ok bool) {
 	before := len(n.f.problems)
 	n.fields([]field{{"file", value(&path, parseText)}, {"env", value(&env, parseText)}})
 	if len(n.f.problems) > before {
-		return Secret{}
+		return "", "", false
 	}
 	if (path == "") == (env == "") {
 		n.fail("write one of  file: PATH  and  env: NAME; the secret itself does not belong into this file")
-		return Secret{}
+		return "", "", false
 	}
-	if !n.f.clientSecrets {
+	return path, env, true
+}
+
+// secret reads a client's secret.
+func (n node) secret() Secret {
+	path, env, ok := n.origin()
+	if !ok || !n.f.clientSecrets {
 		return Secret{}
 	}
 	text, err := n.f.secretFrom(path, env)
@@ -62,14 +67,19 @@ func (f *file) secretFrom(path, env string) (string, error) {
 	return "", fmt.Errorf("the environment variable %s is not set", env)
 }
 
+func (f *file) beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(f.dir, path)
+}
+
 // readSecret reads a secret's file, beside the configuration unless the path is
 // absolute. Its mode is not judged: Docker and Kubernetes mount secrets readable
 // for everybody inside the container, and a warning that is always there
 // is not read.
 func (f *file) readSecret(path string) (string, error) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(f.dir, path)
-	}
+	path = f.beside(path)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("the secret cannot be read: %w", err)
