@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,12 +13,14 @@ import (
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/config"
 	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 // session is a connection to the configuration's Redis.
 type session struct {
 	config *config.Config
 	rdb    redis.UniversalClient
+	keys   *roster.Keys
 }
 
 // target is a pool that a command works on.
@@ -34,17 +37,30 @@ func (p *program) session(ctx context.Context, do func(*session) error) error {
 	if err != nil {
 		return err
 	}
+	keys, err := roster.NewKeys(cfg.KeySecrets()...)
+	if err != nil {
+		return cli.WithCode(cli.CodeUsage, err)
+	}
 	rdb, err := cli.OpenRedis(ctx, cfg.Redis)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rdb.Close() }() // nothing is left to be sent
-	return cli.Explain(cfg.Redis, do(&session{cfg, rdb}))
+	return cli.Explain(cfg.Redis, unread(cfg, do(&session{cfg, rdb, keys})))
+}
+
+// unread says why a key is not there, if the file names keys that could not be
+// read. Commands that need none go on without.
+func unread(cfg *config.Config, err error) error {
+	if errors.As(err, new(roster.ErrNoKey)) {
+		return errors.Join(err, cfg.KeysUnread)
+	}
+	return err
 }
 
 func (s *session) open(ctx context.Context, pool config.Pool) (*target, error) {
 	store, err := campaign.Open(ctx, s.rdb, campaign.Pool{
-		Name: pool.Name, Hour: reset.Hour(pool.Hour), CaseSensitive: pool.CaseSensitive, Retention: pool.Retention,
+		Name: pool.Name, Hour: reset.Hour(pool.Hour), CaseSensitive: pool.CaseSensitive, Retention: pool.Retention, Keys: s.keys,
 	})
 	if err != nil {
 		return nil, err

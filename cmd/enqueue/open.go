@@ -11,12 +11,14 @@ import (
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/config"
 	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 // target is where campaigns go: a pool and its Redis.
 type target struct {
 	config *config.Config
 	pool   config.Pool
+	keys   *roster.Keys
 	rdb    redis.UniversalClient
 	store  *campaign.Store
 }
@@ -31,7 +33,12 @@ func (c *command) configured() (*target, error) {
 	if err != nil {
 		return nil, cli.WithCode(cli.CodeUsage, err)
 	}
-	return &target{config: cfg, pool: pool}, nil
+	// Without a key that is meant to seal, the list would be in clear.
+	if cfg.KeysUnread != nil {
+		return nil, cli.WithCode(cli.CodeUsage, cfg.KeysUnread)
+	}
+	keys, err := roster.NewKeys(cfg.KeySecrets()...)
+	return &target{config: cfg, pool: pool, keys: keys}, cli.WithCode(cli.CodeUsage, err)
 }
 
 // open connects.
@@ -43,7 +50,7 @@ func (t *target) open(ctx context.Context) error {
 	t.rdb = rdb
 	t.store, err = campaign.Open(ctx, rdb, campaign.Pool{
 		Name: t.pool.Name, Hour: reset.Hour(t.pool.Hour),
-		CaseSensitive: t.pool.CaseSensitive, Retention: t.pool.Retention,
+		CaseSensitive: t.pool.CaseSensitive, Retention: t.pool.Retention, Keys: t.keys,
 	})
 	return t.explain(err)
 }

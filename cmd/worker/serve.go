@@ -23,6 +23,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/config"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
 	"github.com/rekeyhq/rekey/internal/tasks"
 )
 
@@ -64,6 +65,7 @@ type worker struct {
 	log      *slog.Logger
 	rdb      redis.UniversalClient
 	replicas int // that must have a mark
+	keys     *roster.Keys
 	registry *prometheus.Registry
 	buckets  map[string]*ratelimit.Bucket
 	clients  []*cognito.Client
@@ -73,6 +75,10 @@ type worker struct {
 func newWorker(ctx context.Context, cfg *config.Config, rdb redis.UniversalClient, log *slog.Logger) (*worker, error) {
 	w := &worker{name: workerName(), rdb: rdb, replicas: cfg.WaitReplicas, registry: prometheus.NewRegistry(), buckets: map[string]*ratelimit.Bucket{}}
 	w.log = log.With("worker", w.name)
+	var err error
+	if w.keys, err = roster.NewKeys(cfg.KeySecrets()...); err != nil {
+		return nil, cli.WithCode(cli.CodeUsage, err)
+	}
 	for name, q := range cfg.Quotas {
 		quota := ratelimit.Quota{Name: name, Limit: q.Limit, Share: q.Share, Echo: q.Echo, Burst: q.Burst, Daily: q.Daily}
 		w.buckets[name] = ratelimit.New(rdb, quota, ratelimit.Options{Worker: w.name, Log: w.log})
@@ -105,7 +111,7 @@ func (w *worker) add(ctx context.Context, p config.Pool, m *tasks.Metrics) error
 	w.clients = append(w.clients, client)
 	store, err := campaign.Open(ctx, w.rdb, campaign.Pool{
 		Name: p.Name, Hour: reset.Hour(p.Hour), CaseSensitive: p.CaseSensitive, Retention: p.Retention,
-		WaitReplicas: w.replicas,
+		WaitReplicas: w.replicas, Keys: w.keys,
 	})
 	if err != nil {
 		return err

@@ -22,10 +22,10 @@ type Line struct {
 
 // Rows yields what became of a campaign's rows, in their order. It reads a few
 // chunks at a time, so a row of the end may be younger than one of the
-// beginning. Where the roster is damaged it yields [ErrDamaged] for the chunk and
-// then its rows without names; where the ledger is, [ErrDamaged] for the rows
-// whose record cannot be read. Whoever goes on gets all the others. Any other
-// error is the last.
+// beginning. Where the roster is damaged it yields [ErrDamaged] for the chunk, or
+// [ErrNoKey] when its key is not there, and then its rows without names; where the
+// ledger is, [ErrDamaged] for the rows whose record cannot be read. Whoever goes
+// on gets all the others. Any other error is the last.
 func (s *Store) Rows(ctx context.Context, c Campaign, f Filter) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		if c.State == Loading {

@@ -248,13 +248,19 @@ func TestWorkersArePresentForAWhile(t *testing.T) {
 	l.ok(l.Presence(t.Context(), "b", "limited by redis"))
 	l.ok(l.Presence(t.Context(), "a", ""))
 	m.SetTime(now.Add(PresentFor / 2))
-	l.ok(l.Presence(t.Context(), "a", "again"))
+	l.ok(l.with(2, 1).Presence(t.Context(), "a", "again"))
 	m.SetTime(now.Add(PresentFor))
 	workers, err := l.Workers(t.Context())
 	l.ok(err)
-	want := []Worker{{"a", "again", now.Add(PresentFor / 2)}, {"b", "limited by redis", now}}
-	if !slices.Equal(workers, want) {
-		t.Errorf("workers = %v", workers)
+	want := []Worker{{Name: "a", Info: "again", Seen: now.Add(PresentFor / 2)}, {Name: "b", Info: "limited by redis", Seen: now}}
+	want[0].Keys = []string{keyID(2), keyID(1)}
+	if fmt.Sprint(workers) != fmt.Sprint(want) {
+		t.Errorf("workers = %v, want %v", workers, want)
+	}
+	for key, want := range map[string]string{keyID(1): "", keyID(2): "", keyID(3): keyID(3)} {
+		if got := (Campaign{Keys: []string{keyID(2), key}}).MissingKey(workers); got != want {
+			t.Errorf("of %s the missing key is %q, want %q", key, got, want)
+		}
 	}
 	m.SetTime(now.Add(PresentFor + time.Second))
 	if workers, _ = l.Workers(t.Context()); len(workers) != 1 || workers[0].Name != "a" {

@@ -14,15 +14,32 @@ type Worker struct {
 	Name string
 	// Info is what it says of itself, without personal data.
 	Info string
+	// Keys are the ids of its roster keys.
+	Keys []string
 	Seen time.Time
+}
+
+// Opens reports whether it can open what is sealed with a roster key.
+func (w Worker) Opens(key string) bool { return slices.Contains(w.Keys, key) }
+
+// MissingKey returns a roster key of the campaign that none of the workers has,
+// or "". Of a standing campaign some rows may be readable all the same.
+func (c Campaign) MissingKey(workers []Worker) string {
+	for _, key := range c.Keys {
+		if !slices.ContainsFunc(workers, func(w Worker) bool { return w.Opens(key) }) {
+			return key
+		}
+	}
+	return ""
 }
 
 // PresentFor is how long a worker counts as present after it said so.
 const PresentFor = 30 * time.Second
 
-// Presence says that a worker serves the pool; it does so every few seconds.
+// Presence says that a worker serves the pool, and with which roster keys; it
+// does so every few seconds.
 func (s *Store) Presence(ctx context.Context, worker, info string) error {
-	_, err := s.present(ctx, worker, info)
+	_, err := s.present(ctx, worker, info+"\n"+strings.Join(s.pool.Keys.IDs(), " "))
 	return err
 }
 
@@ -50,7 +67,8 @@ func (s *Store) present(ctx context.Context, worker, info string) ([]Worker, err
 		if err != nil {
 			return nil, errAnswer("presence", at)
 		}
-		all = append(all, Worker{Name: r.text(i), Info: text, Seen: time.UnixMilli(ms).UTC()})
+		info, keys, _ := strings.Cut(text, "\n")
+		all = append(all, Worker{Name: r.text(i), Info: info, Keys: strings.Fields(keys), Seen: time.UnixMilli(ms).UTC()})
 	}
 	slices.SortFunc(all, func(a, b Worker) int { return strings.Compare(a.Name, b.Name) })
 	return all, r.err

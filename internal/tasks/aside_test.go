@@ -41,7 +41,7 @@ func TestAWorkerThatStandsAsideLeavesTheLineAndComesBackOnce(t *testing.T) {
 func TestWhoStandsAsideTakesNoTaskAndGivesItsOwnBack(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.New(t)
-	s := patient{rdb, newSignal(), newAside()}
+	s := patient{rdb, newSignal(), newAside().any}
 	client := asynq.NewClientFromRedisClient(rdb)
 	if _, err := client.Enqueue(asynq.NewTask(TaskType, nil), asynq.Queue(Queue(poolName))); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,9 @@ func TestWhoStandsAsideTakesNoTaskAndGivesItsOwnBack(t *testing.T) {
 		keys := []string{key(name, "pending"), key(name, "paused"), key(name, "active"), key(name, "lease")}
 		return redis.NewScript(`return redis.call("RPOPLPUSH", KEYS[1], KEYS[3])`).Run(t.Context(), s, keys).Err()
 	}
-	s.aside.stand(time.Hour)
+	away := newAside()
+	away.stand(time.Hour)
+	s.aside = away.any
 	if err := take(); err != redis.Nil {
 		t.Errorf("took a task: %v", err)
 	}
@@ -59,7 +61,7 @@ func TestWhoStandsAsideTakesNoTaskAndGivesItsOwnBack(t *testing.T) {
 	if err := back.Run(t.Context(), s, []string{key(Queue(poolName), "active"), key(Queue(poolName), "pending")}).Err(); err != redis.Nil {
 		t.Errorf("a task that is given back: %v", err)
 	}
-	s.aside = newAside()
+	s.aside = newAside().any
 	if err := take(); err != nil {
 		t.Errorf("took none: %v", err)
 	}
@@ -68,7 +70,7 @@ func TestWhoStandsAsideTakesNoTaskAndGivesItsOwnBack(t *testing.T) {
 func TestARefusedScriptIsNotAskedForAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.New(t)
-	p := patient{rdb, newSignal(), newAside()}
+	p := patient{rdb, newSignal(), newAside().any}
 	for script, refused := range map[string]bool{
 		`return 1`:                              false,
 		`return false`:                          false,

@@ -39,6 +39,10 @@ type feeder struct {
 	looked    time.Time
 	tidied    time.Time
 	fetched   time.Time
+
+	crew     []campaign.Worker // the pool's workers, asked for when a key is not here
+	crewSeen time.Time
+	keys     map[string]string // of campaigns that wait for one
 }
 
 func newFeeder(s *Server) *feeder {
@@ -181,6 +185,10 @@ func (f *feeder) feed(ctx context.Context, all []campaign.Campaign) error {
 	rate, open := f.open()
 	if !open {
 		return nil
+	}
+	all, err := f.readable(ctx, all)
+	if err != nil {
+		return err
 	}
 	now := f.clock.now()
 	urgent, other, err := f.queues.lengths(ctx, now)

@@ -132,11 +132,14 @@ func (s *Server) unread(ctx context.Context, ref reset.Ref, err error) error {
 	var damaged campaign.ErrDamaged
 	var expired campaign.ErrExpired
 	var unknown campaign.ErrUnknown
+	var noKey campaign.ErrNoKey
 	switch {
 	case ctx.Err() != nil:
 		return left(ctx, err)
 	case errors.As(err, &unknown):
 		return nil
+	case errors.As(err, &noKey):
+		return s.sealed(noKey)
 	case errors.As(err, &damaged) || errors.As(err, &expired):
 		return s.bury(ctx, ref, err)
 	case outage(err):

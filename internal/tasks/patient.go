@@ -18,12 +18,12 @@ import (
 type patient struct {
 	redis.UniversalClient
 	stop  signal
-	aside *aside
+	aside func() bool
 }
 
 // EvalSha implements [redis.Scripter].
 func (p patient) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	if takesTask(keys) && p.aside.any() {
+	if takesTask(keys) && p.aside() {
 		cmd := redis.NewCmd(ctx)
 		cmd.SetErr(redis.Nil)
 		return cmd

@@ -24,6 +24,7 @@ func (s *Server) pulse(ctx context.Context) {
 			written = s.bePresent(ctx)
 		}
 		s.metrics.redis.WithLabelValues(s.name).Set(oneIf(s.lookAtBucket(ctx) && written))
+		s.lookForKeys(ctx)
 	}
 	beat()
 	every(ctx, pulseEvery, beat)

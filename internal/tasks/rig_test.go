@@ -54,6 +54,8 @@ type rig struct {
 	next  int // worker's number
 	// replicas that marks wait for.
 	replicas int
+	// keys of what is opened from now on.
+	keys *roster.Keys
 }
 
 // newRig starts Redis and twin. The Redis in memory is too slow for these rates:
@@ -88,7 +90,7 @@ func newRigOn(t *testing.T, rdb *redis.Client, rate float64, o cognitosim.Option
 func (r *rig) open() *campaign.Store {
 	r.t.Helper()
 	store, err := campaign.Open(r.t.Context(), r.rdb, campaign.Pool{
-		Name: poolName, Hour: reset.MinHour, Retention: time.Hour, WaitReplicas: r.replicas,
+		Name: poolName, Hour: reset.MinHour, Retention: time.Hour, WaitReplicas: r.replicas, Keys: r.keys,
 	})
 	if err != nil {
 		r.t.Fatal(err)

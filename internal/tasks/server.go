@@ -66,6 +66,7 @@ type Server struct {
 	clock   clock
 	trouble trouble
 	aside   *aside
+	keyless *keyless
 	streak  streak
 	feeder  *feeder
 	bucket  atomic.Pointer[ratelimit.State] // as of the last second
@@ -83,7 +84,7 @@ func New(p Pool, o Options) *Server {
 		pool: p, opts: o, name: about.Name, metrics: o.Metrics,
 		log:  newBounded(o.Log.With("pool", about.Name)),
 		next: newNext(about.Hour, p.Rehearsal), watch: newWatch(p.Store.Campaign),
-		aside: newAside(), stop: newSignal(), end: newSignal(),
+		aside: newAside(), keyless: &keyless{}, stop: newSignal(), end: newSignal(),
 	}
 	s.breaker = breaker.New(about.Name, breaker.Options{Log: s.log, OnTrip: s.tripped})
 	s.feeder = newFeeder(s)
@@ -113,7 +114,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.clock.measure(ctx, s.pool.Store.Now); err != nil {
 		return fmt.Errorf("pool %s: %w", s.name, err)
 	}
-	queue := asynq.NewServerFromRedisClient(patient{s.pool.Redis, s.stop, s.aside}, s.config())
+	queue := asynq.NewServerFromRedisClient(patient{s.pool.Redis, s.stop, s.leavesTasks}, s.config())
 	if err := queue.Start(s); err != nil {
 		return fmt.Errorf("pool %s: %w", s.name, err)
 	}
@@ -187,8 +188,11 @@ func (s *Server) Ready() error {
 	if err := s.pool.Bucket.Standby(); err != nil {
 		return err
 	}
-	return nil
+	return s.keyless.err(s.name)
 }
+
+// leavesTasks reports whether the worker takes no tasks for now.
+func (s *Server) leavesTasks() bool { return s.aside.any() || s.keyless.aside() }
 
 // tripped is told by the breaker that it opened. When every failure was of this
 // worker's own network it stands aside; else it speaks for the fleet.

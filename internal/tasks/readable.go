@@ -1,0 +1,61 @@
+package tasks
+
+import (
+	"context"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+)
+
+// readable leaves out the running campaigns whose roster key no worker has.
+// Their rows would fill the window and be handed round for nothing; so they
+// stay as they are, and go on by themselves when a worker with the key is there.
+// Standing campaigns stay in: of their rows some may be readable.
+func (f *feeder) readable(ctx context.Context, all []campaign.Campaign) ([]campaign.Campaign, error) {
+	kept := make([]campaign.Campaign, 0, len(all))
+	missing := map[string]string{}
+	for _, c := range all {
+		key, err := f.missingKey(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if key == "" {
+			kept = append(kept, c)
+		} else {
+			missing[c.ID] = key
+		}
+	}
+	f.sayKeys(missing)
+	return kept, nil
+}
+
+// missingKey asks for the workers' keys only when this one's are not enough.
+func (f *feeder) missingKey(ctx context.Context, c campaign.Campaign) (string, error) {
+	if c.State != campaign.Running || c.Standing || opensAll(campaign.Worker{Keys: f.pool.Store.Pool().Keys.IDs()}, c.Keys) {
+		return "", nil
+	}
+	if time.Since(f.crewSeen) >= listEvery {
+		crew, err := f.pool.Store.Workers(ctx)
+		if err != nil {
+			return "", err
+		}
+		f.crew, f.crewSeen = crew, time.Now()
+	}
+	return c.MissingKey(f.crew), nil
+}
+
+// sayKeys tells the log what has changed.
+func (f *feeder) sayKeys(missing map[string]string) {
+	for id, key := range missing {
+		if f.keys[id] != key {
+			f.log.Error("a campaign waits: no worker has its roster key", "campaign", id, "key", key,
+				"next", "put the key back into roster_keys and start the workers again")
+		}
+	}
+	for id := range f.keys {
+		if missing[id] == "" {
+			f.log.Info("a campaign no longer waits for its roster key", "campaign", id)
+		}
+	}
+	f.keys = missing
+}
