@@ -25,6 +25,7 @@ type unread struct {
 	progress *cli.Progress
 	parts    int
 	keys     map[string]bool
+	noKey    error // the first for want of a key; it says what to do
 }
 
 // note reports whether err is about what cannot be read, and says so.
@@ -45,7 +46,7 @@ func (u *unread) note(err error) bool {
 			return true
 		}
 		if u.keys == nil {
-			u.keys = map[string]bool{}
+			u.keys, u.noKey = map[string]bool{}, missing
 		}
 		u.keys[missing.ID] = true
 	}
@@ -56,11 +57,16 @@ func (u *unread) note(err error) bool {
 
 // err says that something was done but for what cannot be read.
 func (u *unread) err(done string) error {
-	switch u.parts {
-	case 0:
+	if u.parts == 0 {
 		return nil
-	case 1:
-		return fmt.Errorf("%s but for what is named above", done)
 	}
-	return fmt.Errorf("%s but for what is named above, %d parts in all", done, u.parts)
+	more := ""
+	if u.parts > 1 {
+		more = fmt.Sprintf(", %d parts in all", u.parts)
+	}
+	done += " but for what is named above" + more
+	if u.noKey != nil {
+		return fmt.Errorf("%s: it is %w", done, u.noKey)
+	}
+	return errors.New(done)
 }

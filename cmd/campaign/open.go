@@ -46,12 +46,12 @@ func (p *program) session(ctx context.Context, do func(*session) error) error {
 		return err
 	}
 	defer func() { _ = rdb.Close() }() // nothing is left to be sent
-	return cli.Explain(cfg.Redis, unread(cfg, do(&session{cfg, rdb, keys})))
+	return cli.Explain(cfg.Redis, whyNoKey(cfg, do(&session{cfg, rdb, keys})))
 }
 
-// unread says why a key is not there, if the file names keys that could not be
+// whyNoKey says why a key is not there, if the file names keys that could not be
 // read. Commands that need none go on without.
-func unread(cfg *config.Config, err error) error {
+func whyNoKey(cfg *config.Config, err error) error {
 	if errors.As(err, new(roster.ErrNoKey)) {
 		return errors.Join(err, cfg.KeysUnread)
 	}
