@@ -58,6 +58,14 @@ before  campaign start.  Loading again begins an interrupted load again, or
 reports that it is complete. FILE is CSV (comma, semicolon or tab) or NDJSON,
 as it is or compressed with gzip or zstd; - is stdin.
 
+Several files are one list, in the order in which they are named: each has its
+own header and format, rows are numbered through, a user is loaded once. Lines
+are those of the row's own file; the rejects name it in a fourth column. The
+same files in another order are another list.
+
+Cognito's import file is read as it is, and what list-users answers by
+  aws cognito-idp list-users --user-pool-id P | jq -c '.Users[]'
+
 With --username it sends a reset to one user, now, in the day's standing
 campaign.
 
@@ -70,13 +78,13 @@ was not accepted (--username with --wait), 130 interrupted.`
 
 func (c *command) root() *cobra.Command {
 	root := c.Set(&cobra.Command{
-		Use:   c.Name + " --campaign ID FILE|-",
+		Use:   c.Name + " --campaign ID FILE|-...",
 		Short: "Load users as a draft, or send a reset to one",
 		Long:  long,
 		Example: "  " + c.Name + " --campaign breach-2026 users.csv\n" +
-			"  zcat users.csv.gz | " + c.Name + " --campaign breach-2026 -\n" +
+			"  " + c.Name + " --campaign breach-2026 part-*.csv.zst\n" +
+			"  psql -c '\\copy (select email from users) to stdout csv header' | " + c.Name + " --campaign breach-2026 -\n" +
 			"  " + c.Name + " --username anna@example.com --id order-4711 --wait",
-		Args: cli.AtMost("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("username") {
 				return c.one(cmd, args)

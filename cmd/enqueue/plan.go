@@ -20,6 +20,7 @@ type plan struct {
 	quota   config.Quota
 	rejects string
 	ignored []string
+	files   int
 	workers int
 	now     time.Time
 	// The names of the commands for the next step, and --config if it was given.
@@ -40,7 +41,7 @@ func (p *plan) write(w io.Writer) error {
 	line(&b, "rejected", cli.Count(p.Rejected), p.where(p.Rejected > 0))
 	line(&b, "duplicates", cli.Count(p.Duplicates), p.where(p.Rejected == 0 && p.Duplicates > 0))
 	if n := len(p.ignored); n > 0 {
-		line(&b, "columns ignored", cli.Count(n), strings.Join(p.ignored, ", "))
+		line(&b, "columns ignored", cli.Count(n), p.ignoredNames())
 	}
 	line(&b, "users", cli.Count(p.Users), "the number to confirm")
 	line(&b, "rate", cli.Rate(p.quota.Rate()), p.reckoning())
@@ -60,7 +61,22 @@ func (p *plan) head() string {
 	if p.State == campaign.Draft {
 		state = "a draft. Nothing has been sent."
 	}
-	return fmt.Sprintf("%s, pool %s: this file is loaded already, complete; %s\n", p.id, p.pool.Name, state)
+	what := "this file is"
+	if p.files > 1 {
+		what = "these files are"
+	}
+	return fmt.Sprintf("%s, pool %s: %s loaded already, complete; %s\n", p.id, p.pool.Name, what, state)
+}
+
+// mostIgnored bounds the columns that the plan names: Cognito's own file has twenty.
+const mostIgnored = 6
+
+func (p *plan) ignoredNames() string {
+	text := strings.Join(p.ignored[:min(len(p.ignored), mostIgnored)], ", ")
+	if len(p.ignored) > mostIgnored {
+		text += ", …"
+	}
+	return text
 }
 
 // where names the file of the rejects, at the first number that is in it.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +31,7 @@ func TestMain(m *testing.M) {
 		"present": func() { tool(present) },
 		"settle":  func() { tool(settle) },
 		"pause":   func() { tool(pause) },
+		"gz":      func() { tool(gz) },
 	})
 }
 
@@ -127,6 +130,20 @@ func redisCommand(ctx context.Context, args []string) error {
 	}
 	_, err = fmt.Println(answer)
 	return err
+}
+
+// gz compresses a file: gz FROM TO
+func gz(_ context.Context, args []string) error {
+	text, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(text); err != nil {
+		return err
+	}
+	return errors.Join(z.Close(), os.WriteFile(args[1], b.Bytes(), 0o600))
 }
 
 // present makes a worker serve the pool: present NAME

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -218,7 +219,7 @@ func TestProgressIsABarOnATerminal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer
-		p := &Progress{w: &b, what: "x", terminal: true, last: time.Now()}
+		p := &Progress{w: &b, what: "x", terminal: true, width: func() int { return 80 }, last: time.Now()}
 		p.Show(0, 10, "too soon")
 		time.Sleep(time.Second) // of the bubble's clock
 		p.Show(5, 10, "half")
@@ -231,6 +232,24 @@ func TestProgressIsABarOnATerminal(t *testing.T) {
 			t.Errorf("%q", b.String())
 		}
 	})
+}
+
+func TestProgressFitsIntoTheTerminal(t *testing.T) {
+	t.Parallel()
+	p := &Progress{what: "users.csv"}
+	for width, want := range map[int]string{
+		100: "users.csv [###############...............] 50.0 % 12,345,678 rows, 450 MB, 1,024,000/s, 45 s left",
+		80:  "users.csv [######......] 50.0 % 12,345,678 rows, 450 MB, 1,024,000/s, 45 s left",
+		70:  "users.csv 50.0 % 12,345,678 rows, 450 MB, 1,024,000/s, 45 s left",
+		40:  "users.csv 50.0 % 12,345,678 rows, 450 …",
+		2:   "…",
+	} {
+		p.width = func() int { return width }
+		got := p.line(50, 100, "12,345,678 rows, 450 MB, 1,024,000/s, 45 s left")
+		if got != want || utf8.RuneCountInString(got) >= width {
+			t.Errorf("%d columns:\n%s\n%s", width, got, want)
+		}
+	}
 }
 
 func TestATableLinesUp(t *testing.T) {

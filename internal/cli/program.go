@@ -154,6 +154,19 @@ func Terminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// defaultWidth is a terminal's that does not say how wide it is.
+const defaultWidth = 80
+
+// width is that of the terminal at stderr.
+func (p *Program) width() int {
+	if f, ok := p.Stderr.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 1 {
+			return width
+		}
+	}
+	return defaultWidth
+}
+
 // stamped is the version of a build without a repository, such as an image's:
 //
 //	go build -ldflags "-X github.com/rekeyhq/rekey/internal/cli.stamped=v1.2.3" ./cmd/...

@@ -3,9 +3,11 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // How often progress is shown: a terminal is redrawn, a log gets a line.
@@ -15,6 +17,7 @@ const (
 	// firstAfter keeps what is done soon from drawing at all.
 	firstAfter = time.Second
 	barWidth   = 30
+	leastBar   = 5
 )
 
 // Progress shows how far something is: a bar on a terminal, a plain line every
@@ -24,13 +27,14 @@ type Progress struct {
 	w        io.Writer
 	what     string
 	terminal bool
+	width    func() int // of the terminal, in characters
 	last     time.Time
 	drawn    bool
 }
 
 // Progress returns a progress of what, on stderr.
 func (p *Program) Progress(what string) *Progress {
-	n := &Progress{w: p.Stderr, what: what, terminal: Terminal(p.Stderr), last: time.Now()}
+	n := &Progress{w: p.Stderr, what: what, terminal: Terminal(p.Stderr), width: p.width, last: time.Now()}
 	if n.terminal {
 		n.last = n.last.Add(firstAfter - redrawEvery)
 	}
@@ -52,7 +56,7 @@ func (p *Progress) Show(done, total int64, note string) {
 	p.last = time.Now()
 	if p.terminal {
 		// \x1b[K clears what an earlier, longer line has left.
-		_, _ = fmt.Fprintf(p.w, "\r%s %s\x1b[K", p.what, strings.TrimSpace(bar(done, total)+" "+note))
+		_, _ = fmt.Fprintf(p.w, "\r%s\x1b[K", p.line(done, total, note))
 		p.drawn = true
 		return
 	}
@@ -69,12 +73,29 @@ func (p *Progress) End() {
 	}
 }
 
-func bar(done, total int64) string {
-	if total <= 0 {
-		return ""
+// line fits into the terminal's width, since what is longer would stay and be
+// repeated below: the bar gives way first, then the end.
+func (p *Progress) line(done, total int64, note string) string {
+	most := p.width() - 1
+	rest := strings.Join(words(p.what, Percent(done, total), note), " ")
+	room := min(most-utf8.RuneCountInString(rest)-len(" []"), barWidth)
+	if total > 0 && room >= leastBar {
+		return strings.Join(words(p.what, bar(done, total, room), Percent(done, total), note), " ")
 	}
-	full := int(min(done, total) * barWidth / total)
-	return "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "] " + Percent(done, total)
+	if runes := []rune(rest); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return rest
+}
+
+// words are those that are not empty.
+func words(all ...string) []string {
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+}
+
+func bar(done, total int64, width int) string {
+	full := int(min(done, total) * int64(width) / total)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }
 
 // Percent writes a share of a total, or "" where the total is not known. It

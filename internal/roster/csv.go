@@ -36,6 +36,7 @@ type csvFormat struct {
 	src      *source
 	scanner  scanner
 	columns  columns
+	head     []byte // the header as it stands in the file; nil where there is none
 	defaults reset.Request
 }
 
@@ -63,7 +64,9 @@ func openCSV(src *source, o Options) (*csvFormat, error) {
 		return nil, reason
 	}
 	if !o.NoHeader {
-		src.advance(size, countLines(src.window()[:size]))
+		head := src.window()[:size]
+		best.head = bytes.Clone(trimEnd(head))
+		src.advance(size, countLines(head))
 	}
 	return best, nil
 }
@@ -102,6 +105,7 @@ func (f *csvFormat) header(o Options) (int, error) {
 	mapped, err := mapColumns(header, o.UsernameColumn)
 	if err == nil {
 		f.columns = mapped
+		f.scanner.escapes = f.scanner.delimiter == ',' && isImport(header)
 	}
 	return n, err
 }
@@ -176,8 +180,11 @@ func (f *csvFormat) judge(rec *record, lines int64) {
 			rec.line+lines-1)
 		return
 	}
-	if len(fields) != f.columns.n {
+	switch {
+	case len(fields) != f.columns.n:
 		rec.reason = fmt.Sprintf("has %d columns instead of %d", len(fields), f.columns.n)
+	case f.head != nil && bytes.Equal(bytes.TrimPrefix(trimEnd(rec.raw), []byte(bom)), f.head):
+		rec.reason = "is the header again: name several files rather than joining them"
 	}
 }
 
@@ -212,28 +219,28 @@ func alike(name, own []byte) bool {
 // cell leaves the default. The marks of [Neutral] are none of a cell's text.
 func (f *csvFormat) request() reset.Request {
 	req := f.defaults
-	req.Username = reset.Hide(string(original(f.scanner.fields[f.columns.username])))
+	req.Username = reset.Hide(f.scanner.value(f.columns.username))
 	f.cell(f.columns.analytics, &req.AnalyticsEndpointID)
 	f.cell(f.columns.ip, &req.UserContext.IPAddress)
 	f.cell(f.columns.encoded, &req.UserContext.EncodedData)
 	own := false
 	for _, m := range f.columns.metadata {
-		value := f.scanner.fields[m.index]
-		if len(value) == 0 {
+		value := f.scanner.value(m.index)
+		if value == "" {
 			continue
 		}
 		if !own {
 			req.ClientMetadata = withRoom(f.defaults.ClientMetadata)
 			own = true
 		}
-		req.ClientMetadata[m.key] = reset.Hide(string(original(value)))
+		req.ClientMetadata[m.key] = reset.Hide(value)
 	}
 	return req
 }
 
 func (f *csvFormat) cell(i int, p *reset.Personal) {
 	if i >= 0 && len(f.scanner.fields[i]) > 0 {
-		*p = reset.Hide(string(original(f.scanner.fields[i])))
+		*p = reset.Hide(f.scanner.value(i))
 	}
 }
 

@@ -3,6 +3,7 @@ package roster
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,6 +12,12 @@ import (
 // usernameColumns are looked for in this order. The first is what Cognito's
 // own import file calls it; a sub or an alias is as good as the name.
 var usernameColumns = []string{"cognito:username", "username", "sub", "email", "phone_number"}
+
+// isImport reports whether a header is that of Cognito's own user import. There
+// values are not quoted: a comma in one has a backslash before it.
+func isImport(names []string) bool {
+	return slices.Contains(names, "cognito:username") && slices.Contains(names, "cognito:mfa_enabled")
+}
 
 const metadataPrefix = "client_metadata."
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/rekeyhq/rekey/internal/reset"
@@ -26,27 +27,51 @@ type ndjson struct {
 	ignored  []string
 }
 
+// usernameFields are looked for in the first line, in this order: rekey's own
+// name, and that of Cognito's ListUsers. Addresses are not taken without being
+// asked for, as they are in CSV: there the header says what every row has, here
+// one line says nothing of the next.
+var usernameFields = []string{"username", "Username"}
+
 // openNDJSON looks at the first line: when that is no object or has no
 // username, none will.
 func openNDJSON(src *source, o Options) (*ndjson, error) {
-	f := &ndjson{src: src, username: "username", defaults: o.Defaults}
+	candidates := usernameFields
 	if o.UsernameColumn != "" {
-		f.username = o.UsernameColumn
+		candidates = []string{o.UsernameColumn}
 	}
-	f.used = []string{f.username}
 	line, err := src.peekLine()
 	if err != nil {
 		return nil, err
 	}
-	switch _, err := f.parse(trimEnd(line)); err {
+	var f *ndjson
+	for _, name := range candidates {
+		f = &ndjson{src: src, username: name, defaults: o.Defaults, used: []string{name}}
+		if _, err = f.parse(trimEnd(line)); err != errNoUsername {
+			break
+		}
+	}
+	switch err {
 	case errNotUTF8, errNotJSON, errNotObject:
-		return nil, fmt.Errorf("line %d %w: NDJSON has one whole object in each line, in UTF-8", src.line, err)
+		return nil, fmt.Errorf("line %d %w: NDJSON has one whole object in each line, in UTF-8%s", src.line, err, advice(src))
 	case errNoUsername:
 		return nil, fmt.Errorf("line %d: no field for the username: looked for %s; the line has %s. Name the field with --username-column",
-			src.line, f.username, listNames(slices.Concat(f.used[1:], f.ignored)))
+			src.line, strings.Join(candidates, ", "), listNames(slices.Concat(f.used[1:], f.ignored)))
 	}
 	f.used, f.ignored = f.used[:1], nil
 	return f, nil
+}
+
+// advice is for JSON over several lines, above all what ListUsers answers.
+func advice(src *source) string {
+	w := src.window()
+	switch {
+	case bytes.Contains(w, []byte(`"Users"`)):
+		return "; make it of Cognito's answer with  jq -c '.Users[]'"
+	case bytes.HasPrefix(bytes.TrimSpace(w), []byte("{\n")), bytes.HasPrefix(bytes.TrimSpace(w), []byte("{\r\n")):
+		return "; make it of indented JSON with  jq -c ."
+	}
+	return ""
 }
 
 func (f *ndjson) names() (used, ignored []string) { return f.used, f.ignored }

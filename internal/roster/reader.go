@@ -13,9 +13,10 @@ import (
 // ErrEmpty is what [NewReader] returns for a file without rows.
 var ErrEmpty = errors.New("the file is empty")
 
-// Reader reads one file.
+// Reader reads the files of a load, one after the other.
 type Reader struct {
 	options Options
+	files   files
 	format  format
 	seen    *seen
 	digest  *digest
@@ -27,12 +28,29 @@ type Reader struct {
 // zstd, whether it is CSV or NDJSON, and which columns it has. An error says
 // what is wrong with the file as a whole.
 func NewReader(r io.Reader, o Options) (*Reader, error) {
+	return OpenFiles(o, File{Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }})
+}
+
+// OpenFiles is NewReader for several files. Only the beginning of the first is
+// read; each of the others is opened when the one before has been read to its
+// end. Whoever does not read to the end calls [Reader.Close].
+func OpenFiles(o Options, first File, others ...File) (*Reader, error) {
 	if o.NoHeader && o.UsernameColumn != "" {
 		return nil, errors.New("--no-header and --username-column exclude each other: without a header columns have no names")
 	}
 	if err := validDefaults(o.Defaults); err != nil {
 		return nil, err
 	}
+	r := &Reader{options: o, files: files{next: append([]File{first}, others...)},
+		seen: newSeen(o.CaseSensitive), digest: newDigest(o.CaseSensitive)}
+	if err := r.nextFile(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// openOne reads the beginning of a file.
+func openOne(r io.Reader, o Options) (format, error) {
 	src, err := open(r)
 	if err != nil {
 		return nil, err
@@ -52,7 +70,7 @@ func NewReader(r io.Reader, o Options) (*Reader, error) {
 	} else if !more {
 		return nil, errHeaderOnly
 	}
-	return &Reader{options: o, format: f, seen: newSeen(o.CaseSensitive), digest: newDigest(o.CaseSensitive)}, nil
+	return f, nil
 }
 
 // validDefaults spares the operator as many rejects as there are rows.
@@ -82,7 +100,7 @@ func openFormat(src *source, o Options) (format, error) {
 	case first[0] == '{':
 		return openNDJSON(src, o)
 	case first[0] == '[':
-		return nil, errors.New("this is a JSON array: write one object a line, without the brackets")
+		return nil, errors.New("this is a JSON array: write one object a line, without the brackets; jq -c '.[]' does")
 	}
 	return openCSV(src, o)
 }
@@ -114,7 +132,7 @@ func (r *Reader) Rows() iter.Seq2[Row, error] {
 
 // next reads one record; ok says that it is a row to be sent.
 func (r *Reader) next() (row Row, ok bool, err error) {
-	rec, err := r.format.next()
+	rec, err := r.record()
 	if err != nil {
 		return Row{}, false, err
 	}
@@ -129,8 +147,7 @@ func (r *Reader) next() (row Row, ok bool, err error) {
 	r.stats.Rows++
 	if !r.seen.add(rec.request.Username.Reveal()) {
 		r.stats.Duplicates++
-		return Row{}, false, r.report(Reject{Line: rec.line, Reason: "duplicate: the user is in an earlier line",
-			Duplicate: true, Raw: reset.Hide(string(rec.raw))})
+		return Row{}, false, r.report(Reject{Line: rec.line, Reason: r.files.duplicate(), Duplicate: true, Raw: reset.Hide(string(rec.raw))})
 	}
 	r.stats.Users++
 	row = Row{Line: rec.line, Request: rec.request}
@@ -165,6 +182,7 @@ func (r *Reader) report(reject Reject) error {
 	if r.options.Rejects == nil {
 		return nil
 	}
+	reject.File = r.files.name
 	return r.options.Rejects(reject)
 }
 
@@ -172,6 +190,6 @@ func (r *Reader) report(reject Reject) error {
 // come to the end of the file.
 func (r *Reader) Stats() Stats {
 	s := r.stats
-	s.Columns, s.IgnoredColumns = r.format.names()
+	s.Columns, s.IgnoredColumns = r.files.names(r.format)
 	return s
 }

@@ -65,6 +65,7 @@ func TestCompressionAndSmallReadsChangeNothing(t *testing.T) {
 		"gzip":            bytes.NewReader(gzipped(t, plain)),
 		"two gzip files":  bytes.NewReader(append(gzipped(t, plain[:30]), gzipped(t, plain[30:])...)),
 		"zstd":            bytes.NewReader(zstandard(t, plain)),
+		"two zstd frames": bytes.NewReader(append(zstandard(t, plain[:30]), zstandard(t, plain[30:])...)),
 		"byte by byte":    iotest.OneByteReader(bytes.NewReader(plain)),
 		"end with data":   iotest.DataErrReader(bytes.NewReader(plain)),
 		"gzip, byte-wise": iotest.OneByteReader(bytes.NewReader(gzipped(t, plain))),

@@ -10,13 +10,18 @@ import (
 )
 
 // RejectWriter writes what was left out to a CSV file of mode 0600: line,
-// reason, row. The file appears whole at [RejectWriter.Close] and replaces an
-// older one in one step; until then it stands beside it under another name.
+// reason, row, and behind them the file, where there are several. The file of
+// the rejects appears whole at [RejectWriter.Close] and replaces an older one in
+// one step; until then it stands beside it under another name.
 //
 // Rows are written as they are, but for what a spreadsheet could take for a
 // formula: see [Neutral]. Rows that are repaired and loaded again are again what
 // they were.
 type RejectWriter struct {
+	// Files adds a column with the name of the file. It is the last one, so that
+	// whoever reads the first three reads both forms.
+	Files bool
+
 	path string
 	file *os.File
 	csv  *csv.Writer
@@ -36,7 +41,14 @@ func (w *RejectWriter) Write(r Reject) error {
 			return err
 		}
 	}
-	return w.csv.Write([]string{strconv.FormatInt(r.Line, 10), r.Reason, Neutral(r.Raw.Reveal())})
+	return w.write(strconv.FormatInt(r.Line, 10), r.Reason, Neutral(r.Raw.Reveal()), Neutral(r.File))
+}
+
+func (w *RejectWriter) write(line, reason, row, file string) error {
+	if w.Files {
+		return w.csv.Write([]string{line, reason, row, file})
+	}
+	return w.csv.Write([]string{line, reason, row})
 }
 
 func (w *RejectWriter) open() error {
@@ -53,7 +65,7 @@ func (w *RejectWriter) open() error {
 		return err
 	}
 	w.csv = csv.NewWriter(w.file)
-	return w.csv.Write([]string{"line", "reason", "row"})
+	return w.write("line", "reason", "row", "file")
 }
 
 // openTemporary makes the file beside its target: a rename must not leave the

@@ -1,8 +1,8 @@
 // Package roster reads who is to be reset and packs it for storage.
 //
-// It promises that every row of a file is accounted for: it is yielded once,
-// or it goes to [Options.Rejects] with its line and a reason, or the file is
-// refused with an error that names the line. Rows = Users + Rejected +
+// It promises that every row of its files is accounted for: it is yielded once,
+// or it goes to [Options.Rejects] with its line and a reason, or the load is
+// refused with an error that names the file and the line. Rows = Users + Rejected +
 // Duplicates. No error, reason or statistic holds a value of the file; only
 // [Reject.Raw] and the rows do, as [reset.Personal]. A file of any size is read in
 // bounded memory: about 3 MiB, what zstd asks for (128 MiB at most), and 20 to
@@ -37,7 +37,7 @@ const (
 
 // Row is one user of a file.
 type Row struct {
-	// Line is the line of the file on which the row begins, from 1.
+	// Line is the line on which the row begins, from 1, in its own file.
 	Line    int64
 	Request reset.Request
 }
@@ -63,6 +63,8 @@ type Options struct {
 
 // Reject is a row that was left out, and why.
 type Reject struct {
+	// File is the name of the file; empty where it has none.
+	File      string
 	Line      int64
 	Reason    string
 	Duplicate bool
@@ -72,25 +74,26 @@ type Reject struct {
 
 // Format implements [fmt.Formatter]. It leaves the row itself out.
 func (r Reject) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "line %d: %s", r.Line, r.Reason)
+	_, _ = fmt.Fprint(f, named(r.File, fmt.Errorf("line %d: %s", r.Line, r.Reason)))
 }
 
 // LogValue implements [slog.LogValuer]. It leaves the row itself out.
 func (r Reject) LogValue() slog.Value {
-	return slog.GroupValue(slog.Int64("line", r.Line), slog.String("reason", r.Reason))
+	return slog.GroupValue(slog.String("file", r.File), slog.Int64("line", r.Line), slog.String("reason", r.Reason))
 }
 
 // Stats say what was read. None of it is personal.
 type Stats struct {
-	// Rows counts the rows of the file, without header and blank lines.
+	// Rows counts the rows of the files, without headers and blank lines.
 	Rows, Rejected, Duplicates, Users int64
-	// Columns are the columns that were used, the username's first.
+	// Columns are the columns that were used, the username's first. Of several
+	// files it is those of all.
 	Columns []string
 	// IgnoredColumns are the others.
 	IgnoredColumns []string
 	// Digest identifies the content: the rows that were accepted, with their
-	// parameters, their lines and the way usernames are compared. Compression,
-	// ignored columns and rejected rows do not change it. It is zero until the
-	// file has been read to its end.
+	// parameters, their lines, their order and the way usernames are compared.
+	// Compression, names of files, ignored columns and rejected rows do not
+	// change it. It is zero until the last file has been read to its end.
 	Digest [32]byte
 }

@@ -3,11 +3,13 @@ package roster
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // scanner splits one record of CSV into fields.
 type scanner struct {
 	delimiter byte
+	escapes   bool     // a backslash before the delimiter takes its meaning away
 	fields    [][]byte // of the last record; they point into the data or into text
 	text      []byte   // unescaped fields
 }
@@ -29,7 +31,7 @@ func (s *scanner) plain(line []byte) (fault fault) {
 		if len(s.fields) == MaxColumns {
 			return tooMany
 		}
-		i := bytes.IndexByte(line, s.delimiter)
+		i := s.cut(line)
 		if i < 0 {
 			s.fields = append(s.fields, line)
 			return ""
@@ -37,6 +39,29 @@ func (s *scanner) plain(line []byte) (fault fault) {
 		s.fields = append(s.fields, line[:i])
 		line = line[i+1:]
 	}
+}
+
+// cut is the offset of the delimiter that ends the field at the front of data,
+// or less than 0.
+func (s *scanner) cut(data []byte) int {
+	i := bytes.IndexByte(data, s.delimiter)
+	for s.escapes && i > 0 && data[i-1] == '\\' {
+		next := bytes.IndexByte(data[i+1:], s.delimiter)
+		if next < 0 {
+			return -1
+		}
+		i += 1 + next
+	}
+	return i
+}
+
+// value is a field's text, without escapes and without the marks of [Neutral].
+func (s *scanner) value(i int) string {
+	field := original(s.fields[i])
+	if !s.escapes || bytes.IndexByte(field, '\\') < 0 {
+		return string(field)
+	}
+	return strings.ReplaceAll(string(field), `\`+string(s.delimiter), string(s.delimiter))
 }
 
 // quoted splits the record at the beginning of data and returns its size with
@@ -84,7 +109,7 @@ func (s *scanner) field(data []byte, whole bool) (n int, fault fault) {
 	} else if !whole {
 		return -1, ""
 	}
-	if i := bytes.IndexByte(data[:n], s.delimiter); i >= 0 {
+	if i := s.cut(data[:n]); i >= 0 {
 		n = i
 	} else {
 		n = len(trimEnd(data[:n]))
