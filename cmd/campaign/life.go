@@ -166,8 +166,7 @@ func deadLetters(state, cause string) (campaign.Filter, error) {
 	if state != "" && state != campaign.Dead.String() && state != campaign.InDoubt.String() {
 		return campaign.Filter{}, cli.Usage("--state: rows in %q are no dead letters; write dead or in_doubt", state)
 	}
-	filter, err := campaign.ParseFilter(state, cause)
-	return filter, cli.WithCode(cli.CodeUsage, err)
+	return parseFilter(state, cause)
 }
 
 func given(state, cause string) []string {

@@ -51,6 +51,7 @@ func (p *program) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&p.pool, "pool", "", "the pool, where the campaign's id does not say it")
 	root.AddCommand(p.list(), p.show(), p.start(), p.pause(), p.resume(), p.cancel(), p.wait(), p.report(), p.find(), p.replay(), p.delete())
 	cli.Verbs(root)
+	p.complete(root)
 	return root
 }
 
@@ -59,6 +60,7 @@ func coded(err error) error {
 	var (
 		state   campaign.ErrState
 		confirm campaign.ErrConfirm
+		unknown campaign.ErrUnknown
 		done    *cli.Error
 	)
 	switch {
@@ -66,6 +68,8 @@ func coded(err error) error {
 		return err
 	case errors.As(err, &state), errors.As(err, &confirm):
 		return cli.Refused(err)
+	case errors.As(err, &unknown):
+		return cli.WithCode(cli.CodeUsage, err)
 	}
 	return err
 }

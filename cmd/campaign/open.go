@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -73,12 +72,12 @@ func (p *program) at(ctx context.Context, id string, do func(*target) error) err
 	return p.session(ctx, func(s *session) error {
 		name, err := campaign.PoolOf(ctx, s.rdb, id)
 		if err != nil {
-			return err
+			return p.meant(ctx, s, err)
 		}
 		if p.pool != "" && p.pool != name {
-			return fmt.Errorf("%w; that id belongs to pool %s", campaign.ErrUnknown{ID: id, Pool: p.pool}, name)
+			return cli.Usage("%w; that id belongs to pool %s", campaign.ErrUnknown{ID: id, Pool: p.pool}, name)
 		}
-		pool, err := s.config.Pool(name)
+		pool, err := cli.Pool(s.config, name)
 		if err != nil {
 			return cli.Usage("%s belongs to another pool: %w", id, err)
 		}
@@ -95,9 +94,9 @@ func (p *program) each(ctx context.Context, do func(*target) error) error {
 	return p.session(ctx, func(s *session) error {
 		names := slices.Sorted(maps.Keys(s.config.Pools))
 		if p.pool != "" {
-			pool, err := s.config.Pool(p.pool)
+			pool, err := cli.Pool(s.config, p.pool)
 			if err != nil {
-				return cli.WithCode(cli.CodeUsage, err)
+				return err
 			}
 			names = []string{pool.Name}
 		}
@@ -117,9 +116,9 @@ func (p *program) each(ctx context.Context, do func(*target) error) error {
 // one runs do on the pool of --pool, which may be left out where there is one.
 func (p *program) one(ctx context.Context, do func(*target) error) error {
 	return p.session(ctx, func(s *session) error {
-		pool, err := s.config.Pool(p.pool)
+		pool, err := cli.Pool(s.config, p.pool)
 		if err != nil {
-			return cli.WithCode(cli.CodeUsage, err)
+			return err
 		}
 		t, err := s.open(ctx, pool)
 		if err != nil {

@@ -26,9 +26,9 @@ In CSV an apostrophe and a space stand before a username that a spreadsheet
 would take for a formula, such as +15551234567; enqueue takes them away again.
 NDJSON has every username as it is.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			filter, err := campaign.ParseFilter(state, cause)
+			filter, err := parseFilter(state, cause)
 			if err != nil {
-				return cli.WithCode(cli.CodeUsage, err)
+				return err
 			}
 			return p.at(cmd.Context(), args[0], func(t *target) error {
 				c, err := t.Campaign(cmd.Context(), args[0])

@@ -50,7 +50,7 @@ func checkStatus(s string) error {
 	if s == "" || slices.Contains(statuses(), s) {
 		return nil
 	}
-	return cli.Usage("--state: %q is not a state of a campaign: %s", s, strings.Join(statuses(), ", "))
+	return cli.Usage("--state: %q is not a state of a campaign: %s%s", s, strings.Join(statuses(), ", "), cli.Meant(s, statuses()))
 }
 
 // views looks at the campaigns of all pools asked for.

@@ -7,22 +7,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
-)
 
-// The exit codes of all of rekey's commands that apply here.
-const (
-	exitDone        = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130
+	"github.com/rekeyhq/rekey/internal/cli"
+	"github.com/rekeyhq/rekey/internal/cognitosim"
 )
 
 func main() {
@@ -32,7 +25,7 @@ func main() {
 	defer stop()
 	err := run(ctx, os.Args, os.Getenv, os.Stdin, os.Stdout, os.Stderr)
 	if err == nil && ctx.Err() != nil && terminated.Err() == nil {
-		os.Exit(exitInterrupted)
+		os.Exit(cli.CodeInterrupted)
 	}
 	os.Exit(exitCode(err))
 }
@@ -43,35 +36,27 @@ type usage struct{ error }
 func (u usage) Unwrap() error { return u.error }
 
 func exitCode(err error) int {
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.As(err, &usage{}):
-		return exitUsage
+	if errors.As(err, &usage{}) {
+		return cli.CodeUsage
 	}
-	return exitFailed
+	return cli.Code(err)
 }
 
-// run is the program. It takes no environment and no input, but has them, as
-// every command of rekey does.
-func run(ctx context.Context, args []string, _ func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
-	// Packages install it under another name, and help should speak of that one.
-	name := filepath.Base(args[0])
-	root := command(name)
+// run is the program. It takes no input, but has it, as every command of rekey
+// does. Packages install it under another name, and help speaks of that one.
+func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
+	p := &cli.Program{Name: cli.Name(args), Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr}
+	root := command(p)
 	root.SetArgs(args[1:])
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", name, err)
-	}
+	cli.Report(stderr, p.Name, err)
 	return err
 }
 
-func command(name string) *cobra.Command {
+func command(p *cli.Program) *cobra.Command {
 	var f flags
-	root := &cobra.Command{
+	name := p.Name
+	root := p.Plain(&cobra.Command{
 		Use:   name,
 		Short: "Amazon Cognito's twin on a port: nothing leaves the machine",
 		Long: `Amazon Cognito's twin on a port, for rehearsals and load tests. It answers
@@ -85,22 +70,12 @@ replaces the message, "sent" says whether the call is carried out before it fail
 		Example: "  " + name + " --addr 127.0.0.1:9229 --users 2000 --faults mild --journal calls.ndjson\n" +
 			"  aws cognito-idp forgot-password --endpoint-url http://127.0.0.1:9229 --no-sign-request \\\n" +
 			"      --region us-east-1 --client-id rekeytwin --username user000000",
-		Args:              none,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		RunE:              func(c *cobra.Command, _ []string) error { return serve(c.Context(), f, c.ErrOrStderr()) },
-	}
+		Args: cli.Args(),
+		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), f, c.ErrOrStderr()) },
+	})
 	f.register(root.Flags())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage{err} })
+	_ = root.RegisterFlagCompletionFunc("faults", cli.Words(cognitosim.Presets()...)) // the flag is there
 	root.AddCommand(usersCommand(name))
+	p.Complete(root)
 	return root
-}
-
-// none refuses arguments, as a usage error.
-func none(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage{fmt.Errorf("%q is not understood: see %s --help", args[0], c.CommandPath())}
-	}
-	return nil
 }

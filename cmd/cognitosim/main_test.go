@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 )
 
@@ -168,9 +169,9 @@ func TestWhatCannotBeDoneIsSaidAndExits2(t *testing.T) {
 		want string
 		args []string
 	}{
-		{"unknown flag: --usres", []string{"--usres", "3"}},
-		{`"serve" is not understood`, []string{"serve"}},
-		{`"x" is not understood`, []string{"users", "x"}},
+{"unknown flag: --usres; did you mean --users?", []string{"--usres", "3"}},
+		{`there is no command "serve"; there are users`, []string{"serve"}},
+		{`"x" is one argument too many`, []string{"users", "x"}},
 		{"--quota and --burst cannot be negative", []string{"--quota", "-1"}},
 		{`--others: "-1" is no rate`, []string{"--others", "-1"}},
 		{"--users and --daily-email cannot be negative", []string{"--users", "-1"}},
@@ -188,7 +189,7 @@ func TestWhatCannotBeDoneIsSaidAndExits2(t *testing.T) {
 		{"--journal:", []string{"--journal", t.TempDir()}},
 	} {
 		out, errs, code := once(t, append([]string{"cognitosim"}, c.args...)...)
-		if code != exitUsage || !strings.Contains(errs, c.want) || !strings.HasPrefix(errs, "cognitosim: ") || out != "" {
+		if code != cli.CodeUsage || !strings.Contains(errs, c.want) || !strings.HasPrefix(errs, "cognitosim: ") || out != "" {
 			t.Errorf("%v: exit %d, %q, want 2 and %q", c.args, code, errs, c.want)
 		}
 	}
@@ -198,7 +199,7 @@ func TestATakenPortExits1(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	_, errs, code := once(t, "cognitosim", "--addr", strings.TrimPrefix(w.url, "http://"))
-	if code != exitFailed || !strings.Contains(errs, "127.0.0.1:0 takes a free port") {
+	if code != cli.CodeFailed || !strings.Contains(errs, "127.0.0.1:0 takes a free port") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 	if err := w.end(); err != nil {
@@ -210,7 +211,7 @@ func TestHelpUsesTheNameItWasCalledBy(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"/usr/bin/rekey-sim", "--help"}, {"/usr/bin/rekey-sim", "users", "--help"}} {
 		out, _, code := once(t, args...)
-		if code != exitDone || !strings.Contains(out, "rekey-sim ") || strings.Contains(out, "  cognitosim") {
+		if code != cli.CodeDone || !strings.Contains(out, "rekey-sim ") || strings.Contains(out, "  cognitosim") {
 			t.Errorf("exit %d, %s", code, out)
 		}
 	}
@@ -220,7 +221,7 @@ func TestUsersPrintsThoseTheTwinHas(t *testing.T) {
 	t.Parallel()
 	out, _, code := once(t, "cognitosim", "users", "--users", "40", "--broken", "0.2")
 	users, err := cognitosim.ReadUsers(strings.NewReader(out))
-	if code != exitDone || err != nil || len(users) != 40 {
+	if code != cli.CodeDone || err != nil || len(users) != 40 {
 		t.Fatalf("exit %d, %d users, %v", code, len(users), err)
 	}
 	w := start(t, "--users", "40", "--broken", "0.2", "--quota", "0")
@@ -247,7 +248,7 @@ func TestSignalsEndIt(t *testing.T) {
 	for _, c := range []struct {
 		signal syscall.Signal
 		code   int
-	}{{syscall.SIGTERM, exitDone}, {syscall.SIGINT, exitInterrupted}, {syscall.SIGKILL, -1}} {
+	}{{syscall.SIGTERM, cli.CodeDone}, {syscall.SIGINT, cli.CodeInterrupted}, {syscall.SIGKILL, -1}} {
 		journal := filepath.Join(t.TempDir(), "calls.ndjson")
 		cmd := exec.Command(os.Args[0], "--addr", "127.0.0.1:0", "--latency", "0", "--journal", journal)
 		cmd.Env = append(os.Environ(), "COGNITOSIM_IS_MAIN=1")

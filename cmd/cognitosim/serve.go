@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 )
 
@@ -177,7 +178,7 @@ func usersCommand(name string) *cobra.Command {
 		Use:     "users",
 		Short:   "Print the twin's users as a CSV",
 		Example: "  " + name + " users --users 2000 > users.csv",
-		Args:    none,
+		Args:    cli.Args(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if u.N < 0 || u.Broken < 0 || u.Broken > 1 {
 				return usage{errors.New("--users cannot be negative, and --broken is a share from 0 to 1")}

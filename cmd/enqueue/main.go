@@ -24,15 +24,19 @@ func main() { os.Exit(cli.Main(run)) }
 
 // run is the program; everything from outside is a parameter.
 func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
-	c := &command{
-		Program:  &cli.Program{Name: cli.Name(args), Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr},
+	c := newCommand(&cli.Program{Name: cli.Name(args), Getenv: getenv, Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	root := c.root()
+	root.SetArgs(args[1:])
+	return coded(root.ExecuteContext(ctx))
+}
+
+func newCommand(p *cli.Program) *command {
+	return &command{
+		Program:  p,
 		onDoubt:  cli.OneOf(string(campaign.Resend), string(campaign.Park)),
 		onLive:   cli.OneOf(string(campaign.Wait), string(campaign.Skip)),
 		priority: cli.OneOf(string(campaign.Normal), string(campaign.Urgent), string(campaign.Bulk)),
 	}
-	root := c.root()
-	root.SetArgs(args[1:])
-	return coded(root.ExecuteContext(ctx))
 }
 
 // command is what the flags say.
@@ -97,6 +101,8 @@ func (c *command) root() *cobra.Command {
 	c.fileFlags(root.Flags())
 	c.requestFlags(root.Flags())
 	c.singleFlags(root.Flags())
+	root.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault) // files
+	c.Complete(root)
 	return root
 }
 

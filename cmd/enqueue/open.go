@@ -29,9 +29,9 @@ func (c *command) configured() (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := cfg.Pool(c.pool)
+	pool, err := cli.Pool(cfg, c.pool)
 	if err != nil {
-		return nil, cli.WithCode(cli.CodeUsage, err)
+		return nil, err
 	}
 	// Without a key that is meant to seal, the list would be in clear.
 	if cfg.KeysUnread != nil {

@@ -112,8 +112,8 @@ func newCheck(p *cli.Program, pool string) (*check, error) {
 		}
 	}
 	if len(k.pools) == 0 {
-		_, err := cfg.Pool(pool)
-		return nil, cli.WithCode(cli.CodeUsage, err)
+		_, err := cli.Pool(cfg, pool)
+		return nil, err
 	}
 	return k, nil
 }

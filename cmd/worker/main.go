@@ -39,6 +39,7 @@ ends the process at once; its calls are then found in doubt.
 		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), p) },
 	})
 	root.AddCommand(initCommand(p), checkCommand(p), healthCommand(p), demoCommand(p))
+	p.Complete(root)
 	return root
 }
 

@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	},
 	"cmd/enqueue":    {"internal/reset", "internal/roster", "internal/campaign", "internal/ratelimit", "internal/config", "internal/cli"},
 	"cmd/campaign":   {"internal/reset", "internal/roster", "internal/campaign", "internal/ratelimit", "internal/config", "internal/cli"},
-	"cmd/cognitosim": {"internal/cognitosim"},
+	"cmd/cognitosim": {"internal/cognitosim", "internal/cli"},
 }
 
 // only lists who may import what from outside: what is behind a prefix is the

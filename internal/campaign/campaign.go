@@ -198,6 +198,13 @@ func (s *Store) Campaign(ctx context.Context, id string) (Campaign, error) {
 	return all[0], nil
 }
 
+// Look returns a pool's campaigns, the youngest first, for those who only look:
+// a completion, a guess. Unlike [Open] it leaves nothing in Redis.
+func Look(ctx context.Context, rdb redis.UniversalClient, pool string) ([]Campaign, error) {
+	s := &Store{rdb: rdb, pool: Pool{Name: pool}, keys: keysOf(pool)}
+	return s.Campaigns(ctx)
+}
+
 // Campaigns returns the pool's campaigns, the youngest first.
 func (s *Store) Campaigns(ctx context.Context) ([]Campaign, error) {
 	ids, err := s.rdb.ZRevRange(ctx, s.keys.campaigns(), 0, -1).Result()

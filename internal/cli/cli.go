@@ -81,11 +81,14 @@ func Code(err error) int {
 // run it. args[0] is the name that it was called by.
 type Run func(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error
 
+// Commands are listed in the order in which they are added, which is the one in
+// which they are used. The library has this for a whole process alone.
+func init() { cobra.EnableCommandSorting = false }
+
 // Main runs a program with the process's own things and returns the exit code.
 // The first SIGINT or SIGTERM ends the context; the second ends the process.
 func Main(run Run) int {
-	redis.SetLogger(silence{})         // what it says goes into errors, and these are explained
-	cobra.EnableCommandSorting = false // the order in which they are added is the one in which they are used
+	redis.SetLogger(silence{}) // what it says goes into errors, and these are explained
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

@@ -81,8 +81,11 @@ func tool(name string, args ...string) (stdout string, err error) {
 func TestAWrongCallIsAUsageErrorWithAHint(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, text, hint string }{
-		{"", "say what to do: list, show", "see  rekey-campaign --help"},
-		{"shwo x", `there is no command "shwo"; there are list, show`, "see  rekey-campaign --help"},
+		{"", "say what to do: show, list", "see  rekey-campaign --help"},
+		{"shwo x", `there is no command "shwo"; did you mean show?`, "see  rekey-campaign --help"},
+		{"frob x", `there is no command "frob"; there are show, list`, "see  rekey-campaign --help"},
+		{"show a --ouput json", "unknown flag: --ouput; did you mean --output?", "see  rekey-campaign show --help"},
+		{"show a --cnofig x", "unknown flag: --cnofig; did you mean --config?", "see  rekey-campaign show --help"},
 		{"show", "ID is missing", "see  rekey-campaign show --help"},
 		{"show a b", `"b" is one argument too many`, "see  rekey-campaign show --help"},
 		{"list a b", `"b" is one argument too many`, "see  rekey-campaign list --help"},

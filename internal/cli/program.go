@@ -35,19 +35,25 @@ func (p *Program) Sibling(own, other string) string {
 	return other
 }
 
-// Set makes root speak as all commands do. Usage errors are ours to print.
+// Set makes root speak as all commands do that have a configuration.
 func (p *Program) Set(root *cobra.Command) *cobra.Command {
+	p.Plain(root)
+	root.PersistentFlags().StringVar(&p.config, "config", "", "the configuration (default $REKEY_CONFIG, then rekey.yaml)")
+	return root
+}
+
+// Plain is [Program.Set] without a configuration. Usage errors are ours to print.
+func (p *Program) Plain(root *cobra.Command) *cobra.Command {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.Version = Version()
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return hinted(cmd, err)
+		return hinted(cmd, unknownFlag(cmd, err))
 	})
-	root.PersistentFlags().StringVar(&p.config, "config", "", "the configuration (default $REKEY_CONFIG, then rekey.yaml)")
+	root.AddCommand(p.manCommand())
 	return root
 }
 
@@ -61,6 +67,8 @@ func Args(names ...string) cobra.PositionalArgs {
 		switch {
 		case len(args) < len(names):
 			return hinted(cmd, fmt.Errorf("%s is missing", names[len(args)]))
+		case len(names) == 0 && len(args) > 0 && len(verbs(cmd)) > 0:
+			return unknownCommand(cmd, args[0])
 		case len(args) > len(names):
 			return hinted(cmd, fmt.Errorf("%q is one argument too many", args[len(names)]))
 		}
@@ -83,17 +91,10 @@ func AtMost(names ...string) cobra.PositionalArgs {
 func Verbs(root *cobra.Command) {
 	root.Args = cobra.ArbitraryArgs
 	root.RunE = func(cmd *cobra.Command, args []string) error {
-		var names []string
-		for _, c := range root.Commands() {
-			if c.IsAvailableCommand() && c.Name() != "help" {
-				names = append(names, c.Name())
-			}
-		}
-		list := strings.Join(names, ", ")
 		if len(args) == 0 {
-			return hinted(cmd, fmt.Errorf("say what to do: %s", list))
+			return hinted(cmd, fmt.Errorf("say what to do: %s", strings.Join(verbs(root), ", ")))
 		}
-		return hinted(cmd, fmt.Errorf("there is no command %q; there are %s", args[0], list))
+		return unknownCommand(root, args[0])
 	}
 }
 

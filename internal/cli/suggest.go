@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/rekeyhq/rekey/internal/config"
+)
+
+// mostMeant is how many guesses help more than they confuse.
+const mostMeant = 3
+
+// Meant returns "; did you mean X?" for a word that is close to some of names,
+// and "" for one that is not. What is close is cobra's measure for commands: two
+// letters apart, or the beginning; of short words less.
+func Meant(typed string, names []string) string {
+	measure := &cobra.Command{SuggestionsMinimumDistance: min(2, len(typed)/2)}
+	for _, name := range names {
+		measure.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
+	}
+	near := slices.Compact(measure.SuggestionsFor(typed))
+	if typed == "" || len(near) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(near[:min(len(near), mostMeant)], " or ") + "?"
+}
+
+// Pool is [config.Config.Pool], and guesses what a name that is not there was
+// meant to be.
+func Pool(c *config.Config, name string) (config.Pool, error) {
+	p, err := c.Pool(name)
+	if err == nil {
+		return p, nil
+	}
+	names := make([]string, 0, len(c.Pools))
+	for known := range c.Pools {
+		names = append(names, known)
+	}
+	slices.Sort(names)
+	return p, Usage("%w%s", err, Meant(name, names))
+}
+
+// unknownFlag guesses the flag that was meant.
+func unknownFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, "--"+f.Name)
+		}
+	})
+	return fmt.Errorf("%w%s", err, Meant("--"+unknown.GetSpecifiedName(), names))
+}
+
+// unknownCommand says which commands there are, or which one was meant.
+func unknownCommand(cmd *cobra.Command, typed string) error {
+	names := verbs(cmd)
+	if meant := Meant(typed, names); meant != "" {
+		return hinted(cmd, fmt.Errorf("there is no command %q%s", typed, meant))
+	}
+	return hinted(cmd, fmt.Errorf("there is no command %q; there are %s", typed, strings.Join(names, ", ")))
+}
+
+// verbs are the commands that a user would look for.
+func verbs(cmd *cobra.Command) []string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() && c.Name() != "help" && c.Name() != "completion" {
+			names = append(names, c.Name())
+		}
+	}
+	return names
+}
