@@ -169,7 +169,7 @@ func TestWhatCannotBeDoneIsSaidAndExits2(t *testing.T) {
 		want string
 		args []string
 	}{
-{"unknown flag: --usres; did you mean --users?", []string{"--usres", "3"}},
+		{"unknown flag: --usres; did you mean --users?", []string{"--usres", "3"}},
 		{`there is no command "serve"; there are users`, []string{"serve"}},
 		{`"x" is one argument too many`, []string{"users", "x"}},
 		{"--quota and --burst cannot be negative", []string{"--quota", "-1"}},

@@ -85,6 +85,8 @@ func (c *command) root() *cobra.Command {
 		Use:   c.Name + " --campaign ID FILE|-...",
 		Short: "Load users as a draft, or send a reset to one",
 		Long:  long,
+		// Also beside the command that cobra adds for completion: FILE is no command.
+		Args: cobra.ArbitraryArgs,
 		Example: "  " + c.Name + " --campaign breach-2026 users.csv\n" +
 			"  " + c.Name + " --campaign breach-2026 part-*.csv.zst\n" +
 			"  psql -c '\\copy (select email from users) to stdout csv header' | " + c.Name + " --campaign breach-2026 -\n" +

@@ -185,9 +185,10 @@ func TestWorkerSaysWhatItServesAnswersProbesAndEndsOnSIGTERM(t *testing.T) {
 	if code, _ := get(t, addr, "/livez"); code != http.StatusOK {
 		t.Errorf("/livez: %d", code)
 	}
-	if _, body := get(t, addr, "/metrics"); !strings.Contains(body, "rekey_build_info") || !strings.Contains(body, `rekey_rate{quota="eu-west-1"}`) {
-		t.Errorf("/metrics: %s", body)
-	}
+	until(t, "it tells its rate", 10*time.Second, func() bool {
+		_, body := get(t, addr, "/metrics")
+		return strings.Contains(body, "rekey_build_info") && strings.Contains(body, `rekey_rate{quota="eu-west-1"}`)
+	})
 	p.terminate(t, 0)
 }
 
