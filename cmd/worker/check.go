@@ -14,6 +14,7 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/config"
+	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 // patience is how long a part waits for a Redis that hangs, all told.
@@ -74,7 +75,7 @@ func (l level) rank() int { return slices.Index([]level{fine, warned, failed}, l
 // finding is what one check has found.
 type finding struct {
 	Level level `json:"result"`
-	// About is redis, quota NAME or pool NAME.
+	// About is redis, roster_keys, quota NAME or pool NAME.
 	About string `json:"about"`
 	Check string `json:"check"`
 	// Says is what is, Do what to do about it.
@@ -94,6 +95,7 @@ type check struct {
 	p     *cli.Program
 	cfg   *config.Config
 	pools []config.Pool
+	ring  *roster.Keys
 	rdb   redis.UniversalClient
 	found []finding
 	// blind: Redis is in such a state that what it holds was not looked at.
@@ -105,7 +107,11 @@ func newCheck(p *cli.Program, pool string) (*check, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &check{p: p, cfg: cfg}
+	ring, err := roster.NewKeys(cfg.KeySecrets()...)
+	if err != nil {
+		return nil, cli.WithCode(cli.CodeUsage, err)
+	}
+	k := &check{p: p, cfg: cfg, ring: ring}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Pools)) {
 		if pool == "" || pool == name {
 			k.pools = append(k.pools, cfg.Pools[name])
@@ -141,6 +147,7 @@ func (k *check) run(ctx context.Context, probe bool) {
 	if k.rdb != nil {
 		defer func() { _ = k.rdb.Close() }()
 	}
+	k.add("roster_keys", "keys", k.rosterKeys())
 	if !k.blind {
 		within(ctx, k.quota)
 	}

@@ -81,7 +81,13 @@ func (k *check) pool(ctx context.Context, p config.Pool) {
 	}
 	k.add(about, "workers", k.workers(ctx, store))
 	k.add(about, "tokens", k.tokens(ctx, p))
-	k.halts(ctx, about, store)
+	all, err := store.Campaigns(ctx)
+	if err != nil {
+		k.add(about, "campaigns", k.error(err))
+		return
+	}
+	k.add(about, "rosters", rosters(all, k.ring))
+	k.halts(ctx, about, store, all)
 }
 
 func (k *check) workers(ctx context.Context, store *campaign.Store) finding {
@@ -121,7 +127,7 @@ func stopped(s ratelimit.State, p config.Pool) bool {
 }
 
 // halts lists what waits for an operator's  campaign resume.
-func (k *check) halts(ctx context.Context, about string, store *campaign.Store) {
+func (k *check) halts(ctx context.Context, about string, store *campaign.Store, all []campaign.Campaign) {
 	halt, err := store.Halt(ctx)
 	if err != nil {
 		k.add(about, "halts", k.error(err))
@@ -129,11 +135,6 @@ func (k *check) halts(ctx context.Context, about string, store *campaign.Store) 
 	}
 	if halt != nil {
 		k.add(about, "halts", finding{Level: warned, Says: "the pool is halted since " + cli.Time(halt.At) + ": " + halt.Reason, Do: halt.Next})
-	}
-	all, err := store.Campaigns(ctx)
-	if err != nil {
-		k.add(about, "halts", k.error(err))
-		return
 	}
 	none := halt == nil
 	for _, c := range all {

@@ -70,9 +70,11 @@ func (c checked) want(t *testing.T, what string, l level, words ...string) {
 	}
 }
 
-// allFine wants nothing but ok, apart from what is named.
+// allFine wants nothing but ok, apart from what is named, and from keys, which
+// most of these files do without.
 func (c checked) allFine(t *testing.T, but ...string) {
 	t.Helper()
+	but = append(but, "roster_keys/keys")
 	for _, f := range c.Checks {
 		if f.Level != fine && !strings.Contains(strings.Join(but, " "), f.About+"/"+f.Check) {
 			t.Errorf("%s %s/%s: %s", f.Level, f.About, f.Check, f.text())
@@ -93,9 +95,10 @@ func as(s *embedredis.Server, user string) string {
 func TestAFitConfigurationIsFitWithoutAWarning(t *testing.T) {
 	t.Parallel()
 	s := redistest.Real(t, keeping...)
-	file := onePool(s.URL())
+	file := onePool(s.URL(), "roster_keys: [{file: "+keyFile(t, 1)+"}]")
 	c := checkFile(t, file)
 	c.allFine(t)
+	c.want(t, "roster_keys/keys", fine, keyID(1), "seals and opens")
 	c.want(t, "redis/answers", fine, s.URL(), " ms")
 	c.want(t, "redis/version", fine, "Redis 7")
 	c.want(t, "redis/durability", fine, "appendonly yes, appendfsync always")
@@ -123,7 +126,7 @@ func TestTheTableHasALineForEachCheck(t *testing.T) {
 			t.Errorf("a line begins with %q: %s", first, l)
 		}
 	}
-	if last := lines[n+1]; !strings.HasPrefix(last, "Fit to send") || !strings.Contains(last, "--probe") || !strings.HasSuffix(last, "Warnings: 1.") {
+	if last := lines[n+1]; !strings.HasPrefix(last, "Fit to send") || !strings.Contains(last, "--probe") || !strings.HasSuffix(last, "Warnings: 2.") {
 		t.Errorf("it ends with %q", last)
 	}
 }
@@ -132,7 +135,7 @@ func TestWithoutRedisNothingElseOfItIsLookedAt(t *testing.T) {
 	t.Parallel()
 	c := checkFile(t, onePool("unix:///nowhere/redis.sock"))
 	c.want(t, "redis/answers", failed, "no Redis answers at unix:///nowhere/redis.sock")
-	if len(c.Checks) != 2 || !strings.Contains(c.err.Error(), "not fit to send: 1 of 2 checks failed; quotas and pools were not looked at") {
+	if len(c.Checks) != 3 || !strings.Contains(c.err.Error(), "not fit to send: 1 of 3 checks failed; quotas and pools were not looked at") {
 		t.Errorf("%v: %s", c.err, c.out)
 	}
 }
