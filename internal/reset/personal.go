@@ -30,11 +30,18 @@ func Hide(s string) Personal {
 func HideAll(texts []string) []Personal {
 	all := make([]Personal, len(texts))
 	for i := range texts {
-		if texts[i] != "" {
-			all[i].text = &texts[i]
-		}
+		all[i] = HideAt(&texts[i])
 	}
 	return all
+}
+
+// HideAt is Hide for a text that stands among others in memory of the caller's,
+// who does not change it any more.
+func HideAt(s *string) Personal {
+	if *s == "" {
+		return Personal{}
+	}
+	return Personal{s}
 }
 
 // Reveal returns the text. Call it where the text leaves for Cognito, the

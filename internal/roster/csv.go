@@ -38,6 +38,7 @@ type csvFormat struct {
 	columns  columns
 	head     []byte // the header as it stands in the file; nil where there is none
 	defaults reset.Request
+	texts    texts
 }
 
 // delimiters are tried on the first line, in this order.
@@ -219,28 +220,28 @@ func alike(name, own []byte) bool {
 // cell leaves the default. The marks of [Neutral] are none of a cell's text.
 func (f *csvFormat) request() reset.Request {
 	req := f.defaults
-	req.Username = reset.Hide(f.scanner.value(f.columns.username))
+	req.Username = f.texts.hide(f.scanner.value(f.columns.username))
 	f.cell(f.columns.analytics, &req.AnalyticsEndpointID)
 	f.cell(f.columns.ip, &req.UserContext.IPAddress)
 	f.cell(f.columns.encoded, &req.UserContext.EncodedData)
 	own := false
 	for _, m := range f.columns.metadata {
 		value := f.scanner.value(m.index)
-		if value == "" {
+		if len(value) == 0 {
 			continue
 		}
 		if !own {
 			req.ClientMetadata = withRoom(f.defaults.ClientMetadata)
 			own = true
 		}
-		req.ClientMetadata[m.key] = reset.Hide(value)
+		req.ClientMetadata[m.key] = f.texts.hide(value)
 	}
 	return req
 }
 
 func (f *csvFormat) cell(i int, p *reset.Personal) {
 	if i >= 0 && len(f.scanner.fields[i]) > 0 {
-		*p = reset.Hide(f.scanner.value(i))
+		*p = f.texts.hide(f.scanner.value(i))
 	}
 }
 

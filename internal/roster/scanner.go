@@ -3,7 +3,6 @@ package roster
 import (
 	"bytes"
 	"fmt"
-	"strings"
 )
 
 // scanner splits one record of CSV into fields.
@@ -56,12 +55,13 @@ func (s *scanner) cut(data []byte) int {
 }
 
 // value is a field's text, without escapes and without the marks of [Neutral].
-func (s *scanner) value(i int) string {
+// It is valid until the next record.
+func (s *scanner) value(i int) []byte {
 	field := original(s.fields[i])
 	if !s.escapes || bytes.IndexByte(field, '\\') < 0 {
-		return string(field)
+		return field
 	}
-	return strings.ReplaceAll(string(field), `\`+string(s.delimiter), string(s.delimiter))
+	return bytes.ReplaceAll(field, []byte{'\\', s.delimiter}, []byte{s.delimiter})
 }
 
 // quoted splits the record at the beginning of data and returns its size with

@@ -39,6 +39,9 @@ func Validate(req reset.Request) error {
 		{"ip_address", req.UserContext.IPAddress},
 		{"encoded_data", req.UserContext.EncodedData},
 	} {
+		if p.text.IsZero() {
+			continue
+		}
 		if err := validString(p.name, p.text.Reveal()); err != nil {
 			return err
 		}
