@@ -1,10 +1,13 @@
 package campaign
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 func TestDeleteLeavesNothingButLiveCodes(t *testing.T) {
@@ -116,4 +119,23 @@ func TestALateAnswerOfADeletedCampaignChangesNothing(t *testing.T) {
 	if c := l.wantState("c", Running); c.Counts != (Counts{Planned: 10}) {
 		t.Errorf("counts = %+v", c.Counts)
 	}
+}
+
+func TestALoadWhoseCampaignIsDeletedBeforeItsEndSaysThatItIsStale(t *testing.T) {
+	l := newLife(t)
+	g := gated(l.reader(csvOf(0, roster.ChunkRows)), roster.ChunkRows)
+	ended := make(chan error)
+	go func() {
+		_, err := l.load(context.Background(), Spec{ID: "c"}, g.source)
+		ended <- err
+	}()
+	<-g.reached
+	l.await("its chunk is written", func() bool {
+		n, _ := l.rdb.HGet(t.Context(), l.keys.campaign("c"), "chunks").Int()
+		return n == 1
+	})
+	l.ok(l.Delete(t.Context(), "c", 0))
+	close(g.open)
+	wantErr[ErrStale](t, <-ended)
+	l.wantOnlyKeys(liveKeyOfProd)
 }

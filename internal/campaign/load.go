@@ -9,6 +9,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rekeyhq/rekey/internal/roster"
@@ -283,6 +284,9 @@ func allOpen(chunks int64) []byte {
 // trim removes what an earlier, longer load left behind, the last chunks first.
 func (l *loader) trim(ctx context.Context, keep int64) error {
 	have, err := l.rdb.HGet(ctx, l.keys.campaign(l.spec.ID), "chunks").Int64()
+	if errors.Is(err, redis.Nil) { // deleted: this load has written some
+		return ErrStale{ID: l.spec.ID}
+	}
 	if err != nil {
 		return err
 	}
