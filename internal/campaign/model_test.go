@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"github.com/rekeyhq/rekey/internal/redistest"
@@ -14,16 +15,20 @@ import (
 )
 
 // machine drives ledger and model side by side, and is the world around them:
-// workers that hold marks, some of which will never answer, and the users who
-// may have got a code.
+// operators who load, start and cancel; feeders, some of them stale; workers
+// that hold marks, some of which will never answer; and the users who may have
+// got a code.
 type machine struct {
 	*ledger
-	model *model
-	camps map[string]Campaign
-	held  []Mark            // answered go; their workers may settle, or never
-	past  []Mark            // settled, or given up: to be repeated
-	codes map[string][]code // by username
-	seen  map[string]int    // how often each answer came, over all runs
+	model   *model
+	known   []Campaign // every draft there has been, deleted ones too
+	loads   []*loadUnderWay
+	feeders map[string]*feeder
+	queue   []reset.Ref
+	held    []Mark            // answered go; their workers may settle, or never
+	past    []Mark            // settled, or given up: to be repeated
+	codes   map[string][]code // by username
+	seen    map[string]int    // how often each answer came, over all runs
 }
 
 // code may have been sent from its mark on, until a deadline later.
@@ -33,33 +38,40 @@ type code struct {
 	none  bool // the call's answer proves that there is none
 }
 
-const modelRows = 5
+// ids are few, so that one is loaded, deleted and loaded again.
+var ids = []string{"c1", "c2"}
 
+// newMachine has two campaigns, most of the time running. What else there is
+// comes about.
 func newMachine(t *rapid.T, outer testing.TB, seen map[string]int) *machine {
 	rdb, clock := redistest.Memory(outer)
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	clock.SetTime(now)
-	l := ledgerOn(outer, rdb, modelRows)
-	l.clock, l.now, l.t = clock, now, t
-	m := &machine{ledger: l, camps: map[string]Campaign{}, codes: map[string][]code{}, seen: seen,
-		model: &model{now: now, hour: l.pool.Hour, camps: map[string]*modelCampaign{}, calls: map[string]modelCall{},
-			doubts: map[string]modelCall{}, live: map[string]modelLive{}}}
-	for _, id := range []string{"c1", "c2"} {
-		c := &modelCampaign{park: rapid.Bool().Draw(t, "park"), skip: rapid.Bool().Draw(t, "skip"), rows: make([]Record, modelRows)}
-		m.camps[id] = m.add(id, modelRows, "on_doubt", word(c.park, Park, Resend), "on_live", word(c.skip, Skip, Wait))
-		m.model.camps[id] = c
+	s, err := Open(outer.Context(), rdb, Pool{Name: "prod", Hour: reset.Hour(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{
+		ledger: &ledger{Store: s, t: t, rdb: rdb, clock: clock, now: now}, model: newModel(now, s.pool.Hour),
+		feeders: map[string]*feeder{"a": {}, "b": {}}, codes: map[string][]code{}, seen: seen,
+	}
+	for i, id := range ids {
+		m.loadBegins(t, id)
+		m.loadWrites(t, m.loads[i])
+		m.loadEnds(t, m.loads[i])
+		m.commands(t, id, "start", m.number(t, int64(len(m.model.camps[id].rows))))
 	}
 	return m
 }
 
-func word[T ~string](yes bool, a, b T) string {
+func wordOf[T ~string](yes bool, a, b T) string {
 	if yes {
 		return string(a)
 	}
 	return string(b)
 }
 
-// markOf is a fresh mark. Ten rows share four users, within a campaign too, so
+// markOf is a fresh mark. The rows share four users, within a campaign too, so
 // that live codes of other rows are met often.
 func (m *machine) markOf(ref reset.Ref) Mark {
 	k := m.mark(ref.Row)
@@ -67,10 +79,12 @@ func (m *machine) markOf(ref reset.Ref) Mark {
 	return k
 }
 
-// attempt is a row that is delivered, now and then too late.
+// attempt is a row that is delivered, now and then too late. Most of the time it
+// is of a campaign that is there.
 func (m *machine) attempt(t *rapid.T) Mark {
-	c := m.camps[rapid.SampledFrom([]string{"c1", "c2"}).Draw(t, "campaign")]
-	k := m.markOf(c.Ref(rapid.Int64Range(0, modelRows-1).Draw(t, "row")))
+	last := m.known[len(m.known)-1]
+	c := rapid.OneOf(rapid.SampledFrom(m.known), rapid.Just(last)).Draw(t, "campaign")
+	k := m.markOf(c.Ref(rapid.Int64Range(0, c.Total-1).Draw(t, "row")))
 	if rapid.IntRange(0, 9).Draw(t, "late") == 0 {
 		k.NotAfter = m.now.Add(-time.Second)
 	}
@@ -79,7 +93,7 @@ func (m *machine) attempt(t *rapid.T) Mark {
 
 // begins asks for a mark. With a ghost nobody hears the answer: it is a repeated
 // command that was on its way for long.
-func (m *machine) begins(t *rapid.T, k Mark, ghost bool) {
+func (m *machine) begins(t *rapid.T, k Mark, ghost bool) Answer {
 	want := m.model.begin(k)
 	b := m.begin(k)
 	m.seen["begin "+string(b.Answer)]++
@@ -91,6 +105,7 @@ func (m *machine) begins(t *rapid.T, k Mark, ghost bool) {
 		m.goesOut(t, k)
 		m.held = append(m.held, k)
 	}
+	return b.Answer
 }
 
 // asks is a worker that does not want to stand in line in vain.
@@ -175,31 +190,12 @@ func (m *machine) dies(t *rapid.T) {
 
 func (m *machine) passes(t *rapid.T) {
 	d := rapid.SampledFrom([]time.Duration{time.Second, 30 * time.Second, time.Minute, 20 * time.Minute, time.Hour, 66 * time.Minute, 25 * time.Hour}).Draw(t, "time")
-	m.pass(d + time.Duration(2*rapid.IntRange(0, 400).Draw(t, "ms")+1)*time.Millisecond)
+	m.elapse(d + time.Duration(2*rapid.IntRange(0, 400).Draw(t, "ms")+1)*time.Millisecond)
+}
+
+func (m *machine) elapse(d time.Duration) {
+	m.pass(d)
 	m.model.now = m.now
-}
-
-func (m *machine) pauses(t *rapid.T) {
-	id := rapid.SampledFrom([]string{"c1", "c2"}).Draw(t, "campaign")
-	key := m.keys.campaign(id)
-	c := m.model.camps[id]
-	if m.rdb.HGet(t.Context(), key, "state").Val() == "done" {
-		t.Skip("done")
-	}
-	// Most of the time both run.
-	c.paused = !c.paused && rapid.IntRange(0, 2).Draw(t, "pause") == 0
-	m.rdb.HSet(t.Context(), key, "state", word(c.paused, Paused, Running))
-}
-
-func (m *machine) replays(t *rapid.T) {
-	id := rapid.SampledFrom([]string{"c1", "c2"}).Draw(t, "campaign")
-	n := m.model.replay(id)
-	if n == 0 {
-		t.Skip("no dead letters")
-	}
-	if moved, err := m.Replay(t.Context(), id, Filter{States: []State{Dead, Parked}}, n); err != nil || moved != n {
-		t.Fatalf("replayed %d, %v; want %d", moved, err, n)
-	}
 }
 
 func (m *machine) looks(t *rapid.T) {
@@ -208,56 +204,92 @@ func (m *machine) looks(t *rapid.T) {
 	}
 }
 
-// check compares all records, the counters with a recount, and the states.
+// check compares everything: which campaigns there are and how they stand, all
+// records, the counters with a recount, and later.
 func (m *machine) check(t *rapid.T) {
-	for id, camp := range m.camps {
-		c := m.model.camps[id]
-		final := true
-		for row, want := range c.rows {
-			ref := reset.Ref{Campaign: id, Generation: camp.Generation, Row: int64(row)}
-			got, err := m.Record(t.Context(), ref)
-			if err != nil || got != want {
-				t.Fatalf("%s is %+v, %v; the model says %+v", ref, got, err, want)
-			}
-			final = final && want.State.Final()
+	all, err := m.Campaigns(m.t.Context())
+	if err != nil || len(all) != len(m.model.camps) {
+		t.Fatalf("%d campaigns, %v; the model says %d", len(all), err, len(m.model.camps))
+	}
+	for _, c := range all {
+		want := m.model.camps[c.ID]
+		if c.State != want.state || c.Deleting != want.deleting {
+			t.Fatalf("%s is %s, deleting %v; the model says %s, %v", c.ID, c.State, c.Deleting, want.state, want.deleting)
 		}
-		state := Status(m.rdb.HGet(t.Context(), m.keys.campaign(id), "state").Val())
-		if final {
-			c.paused = false
+		if c.State != Loading {
+			m.checkRows(t, c, want)
 		}
-		if want := map[bool]Status{true: Done, false: Status(word(c.paused, Paused, Running))}[final]; state != want {
-			t.Fatalf("%s is %s, want %s", id, state, want)
+	}
+	m.checkAllLater(t)
+}
+
+func (m *machine) checkRows(t *rapid.T, c Campaign, want *modelCampaign) {
+	if c.Total != int64(len(want.rows)) || c.Cursor != want.cursor || c.Counts.Sum() != c.Total {
+		t.Fatalf("%s: total %d, cursor %d, %+v; the model says %d, %d", c.ID, c.Total, c.Cursor, c.Counts, len(want.rows), want.cursor)
+	}
+	for row, want := range want.rows {
+		got, err := m.Record(m.t.Context(), c.Ref(int64(row)))
+		if err != nil || got != want {
+			t.Fatalf("%s is %+v, %v; the model says %+v", c.Ref(int64(row)), got, err, want)
 		}
-		m.recount(camp)
+	}
+	m.recount(c)
+}
+
+func (m *machine) checkAllLater(t *rapid.T) {
+	have := map[string]int64{}
+	for _, z := range m.rdb.ZRangeWithScores(m.t.Context(), m.keys.later(), 0, -1).Val() {
+		have[z.Member.(string)] = int64(z.Score)
+	}
+	if !maps.Equal(have, m.model.later) {
+		t.Fatalf("later holds %v, the model says %v", have, m.model.later)
 	}
 }
 
 func TestTheLedgerIsItsModel(t *testing.T) {
 	t.Parallel()
+	redis.SetLogger(quiet{})
 	seen := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newMachine(rt, t, seen)
-		begin := func(t *rapid.T) { m.begins(t, m.attempt(t), false) }
-		rt.Repeat(map[string]func(*rapid.T){
-			"begin": begin, "begin again": begin, "begin more": begin,
-			"repeat": func(t *rapid.T) {
-				if len(m.held) > 0 {
-					m.begins(t, rapid.SampledFrom(m.held).Draw(t, "mark"), false)
-				}
-			},
-			"ghost": func(t *rapid.T) {
-				if len(m.past) > 0 {
-					m.begins(t, rapid.SampledFrom(m.past).Draw(t, "mark"), true)
-				}
-			},
-			"answer": m.answers, "another answer": m.answers, "come back": m.comesBack, "die": m.dies, "pass": m.passes, "pass more": m.passes,
-			"look": m.looks, "ask": m.asks, "pause": m.pauses, "replay": m.replays, "": m.check,
-		})
+		for range 2 {
+			rt.Repeat(m.actions())
+		}
+		m.drain(rt)
 	})
-	for a := range answers { // with -short there are too few runs
-		if !testing.Short() && a != AnswerGone && seen["begin "+string(a)] == 0 {
-			t.Errorf("no run came to the answer %s: the test is weaker than it looks", a)
+	wanted := []string{
+		"load there", "load stale", "load begun", "load over another", "load over a deletion",
+		"start", "pause", "resume", "cancel", "delete", "replay", "unknown", "state", "confirm",
+		"lease true", "lease false", "advance true", "advance false", "advance by a stale feeder",
+		"walk planned", "walk due", "later due", "drained",
+	}
+	for a := range answers {
+		wanted = append(wanted, "begin "+string(a))
+	}
+	for _, w := range wanted { // with -short there are too few runs
+		if !testing.Short() && seen[w] == 0 {
+			t.Errorf("no run came to %q: the test is weaker than it looks", w)
 		}
 	}
 	t.Log(seen)
+}
+
+func (m *machine) actions() map[string]func(*rapid.T) {
+	begin := func(t *rapid.T) { m.begins(t, m.attempt(t), false) }
+	return map[string]func(*rapid.T){
+		"begin": begin, "begin again": begin, "begin more": begin,
+		"repeat": func(t *rapid.T) {
+			if len(m.held) > 0 {
+				m.begins(t, rapid.SampledFrom(m.held).Draw(t, "mark"), false)
+			}
+		},
+		"ghost": func(t *rapid.T) {
+			if len(m.past) > 0 {
+				m.begins(t, rapid.SampledFrom(m.past).Draw(t, "mark"), true)
+			}
+		},
+		"answer": m.answers, "another answer": m.answers, "come back": m.comesBack, "die": m.dies, "pass": m.passes, "pass more": m.passes,
+		"look": m.looks, "ask": m.asks, "load": m.loadsOn, "load on": m.loadsOn, "load more": m.loadsOn, "command": m.operates, "delete": m.deletes, "delete more": m.deletes, "replay": m.replays,
+		"lease": m.leases, "feed": m.feeds, "feed on": m.feeds, "feed more": m.feeds, "deliver": m.delivers, "walk": m.walks, "later": m.feedsLater, "": m.check,
+	}
 }
