@@ -103,7 +103,7 @@ func (p *program) meant(ctx context.Context, s *session, err error) error {
 	for _, c := range p.known(ctx, s.config, s.rdb) {
 		ids = append(ids, c.ID)
 	}
-	return cli.Usage("%w%s", err, cli.Meant(unknown.ID, ids))
+	return &cli.Error{Code: cli.CodeUsage, Err: fmt.Errorf("%w%s", err, cli.Meant(unknown.ID, ids)), Hint: "see  " + p.next("list")}
 }
 
 // parseFilter reads --state and --cause.

@@ -143,7 +143,7 @@ func (f *fields) int(name string) int64 {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("field %s is not a number", name)
+		f.err = fmt.Errorf("field %s is not a number: something else than rekey wrote to it; restore it from a backup of Redis", name)
 	}
 	return n
 }

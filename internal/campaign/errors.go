@@ -111,7 +111,7 @@ type ErrNobody struct {
 
 // Error implements error.
 func (e ErrNobody) Error() string {
-	return fmt.Sprintf("%s: none of the file's %d rows names a user; nothing was loaded", e.ID, e.Rows)
+	return fmt.Sprintf("%s: none of the file's %d rows names a user; nothing was loaded: see the rejects file, or name the column with --username-column", e.ID, e.Rows)
 }
 
 // ErrStale says that this load was overtaken: the same campaign was loaded
@@ -120,7 +120,7 @@ type ErrStale struct{ ID string }
 
 // Error implements error.
 func (e ErrStale) Error() string {
-	return fmt.Sprintf("this load of %s was overtaken by another one, or the campaign was deleted; it has stopped", e.ID)
+	return fmt.Sprintf("this load of %s was overtaken by another one, or the campaign was deleted; it has stopped: see what is there with  campaign show %s", e.ID, e.ID)
 }
 
 // ErrDamaged says that a stored chunk of a roster or a ledger cannot be read.
@@ -136,7 +136,8 @@ type ErrDamaged struct {
 
 // Error implements error.
 func (e ErrDamaged) Error() string {
-	return fmt.Sprintf("rows %d to %d of %s cannot be read, %s is damaged: %v", e.First, e.Last, e.Campaign, e.Key, e.Err)
+	return fmt.Sprintf("rows %d to %d of %s cannot be read, %s is damaged: %v; restore it from a backup of Redis, or load these users again under another id",
+		e.First, e.Last, e.Campaign, e.Key, e.Err)
 }
 
 // Unwrap returns the error underneath.
@@ -164,7 +165,7 @@ type ErrExpired struct{ ID string }
 
 // Error implements error.
 func (e ErrExpired) Error() string {
-	return fmt.Sprintf("the roster of %s was deleted after the pool's retention; its ledger stays", e.ID)
+	return fmt.Sprintf("the roster of %s was deleted after the pool's retention; its ledger stays: load the file again under another id to reset its users once more", e.ID)
 }
 
 // Unreadable reports whether an error is about rows that cannot be read, so

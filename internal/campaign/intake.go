@@ -90,7 +90,7 @@ func (s *Store) Append(ctx context.Context, req reset.Request, event string) (re
 		case "added", "known":
 			return ref, what == "known", nil
 		case "closed":
-			return reset.Ref{}, false, fmt.Errorf("append to %s: it is being deleted, or was cancelled by a clock that was wrong", ref.Campaign)
+			return reset.Ref{}, false, fmt.Errorf("append to %s: it is being deleted, or was cancelled by a clock that was wrong; see  campaign show %s, and try again when it is gone", ref.Campaign, ref.Campaign)
 		}
 	}
 	return reset.Ref{}, false, fmt.Errorf("append to pool %s: %d times another one was faster, try again", s.pool.Name, appendTries)

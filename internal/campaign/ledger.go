@@ -54,7 +54,7 @@ func parseMember(s string) (reset.Ref, error) {
 	name, generation, ok := strings.Cut(s, " ")
 	ref, err := reset.ParseRef(name)
 	if !ok || err != nil {
-		return reset.Ref{}, fmt.Errorf("the ledger names a row that is none: %.100q", s)
+		return reset.Ref{}, fmt.Errorf("the ledger names a row that is none: %.100q; give rekey a Redis, or a database, of its own", s)
 	}
 	ref.Generation = generation
 	return ref, nil

@@ -281,10 +281,17 @@ func TestErrorsSayWhatIsPossible(t *testing.T) {
 	if want := "c is draft and cannot pause; possible now: start, cancel, delete"; err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %q", err, want)
 	}
-	for _, e := range []error{ErrUnknown{ID: "c", Pool: "p"}, ErrConfirm{ID: "c", Of: "users"}, ErrTaken{ID: "c", Pool: "p"},
-		ErrOtherContent{ID: "c", What: "rows"}, ErrStale{"c"}, ErrExpired{"c"}, ErrNobody{ID: "c"}, ErrDamaged{Campaign: "c"}} {
-		if !strings.Contains(e.Error(), "c") {
-			t.Errorf("%T does not name the campaign: %v", e, e)
+	for next, e := range map[string]error{
+		"the number to confirm is 0":      ErrConfirm{ID: "breach", Of: "users"},
+		"campaign delete breach --pool p": ErrTaken{ID: "breach", Pool: "p"},
+		"campaign delete breach":          ErrOtherContent{ID: "breach", What: "rows"},
+		"campaign show breach":            ErrStale{"breach"},
+		"load the file again":             ErrExpired{"breach"},
+		"--username-column":               ErrNobody{ID: "breach"},
+		"restore it from a backup":        ErrDamaged{Campaign: "breach"},
+	} {
+		if text := e.Error(); !strings.Contains(text, "breach") || !strings.Contains(text, next) {
+			t.Errorf("%T does not name the campaign and what to do (%s): %s", e, next, text)
 		}
 	}
 }

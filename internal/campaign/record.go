@@ -79,7 +79,7 @@ func ParseRecord(b []byte) (Record, error) {
 	}
 	r := Record{State: State(b[0]), Cause: reset.Cause(b[1]), Attempts: b[2]}
 	if r.State > Skipped {
-		return Record{}, fmt.Errorf("the ledger holds an unknown state %d: written by a newer version?", b[0])
+		return Record{}, fmt.Errorf("the ledger holds an unknown state %d: a newer version wrote it; update this program", b[0])
 	}
 	if r.State == Accepted {
 		r.Medium = reset.Medium(b[3])

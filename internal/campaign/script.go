@@ -72,7 +72,7 @@ func parsesShebang(ctx context.Context, rdb redis.UniversalClient, key string) (
 // errAnswer is an answer that the code does not know. It is an error and never
 // a default: what a newer version of a script means by it cannot be guessed.
 func errAnswer(script string, answer any) error {
-	return fmt.Errorf("script %s: unknown answer %.100q", script, fmt.Sprint(answer))
+	return fmt.Errorf("script %s: unknown answer %.100q; all of rekey's programs must be of one version", script, fmt.Sprint(answer))
 }
 
 // run runs a script. Its keys share a slot, and it may be repeated: the client

@@ -89,7 +89,7 @@ func liveSecret(ctx context.Context, rdb redis.UniversalClient, key string) ([]b
 		return nil, err
 	}
 	if len(secret) != liveKeyBytes {
-		return nil, fmt.Errorf("%s has %d bytes, want %d: it was not written by rekey", key, len(secret), liveKeyBytes)
+		return nil, fmt.Errorf("%s has %d bytes, want %d: it was not written by rekey; give rekey a Redis, or a database, of its own", key, len(secret), liveKeyBytes)
 	}
 	return secret, nil
 }

@@ -64,7 +64,7 @@ func (f *file) secretFrom(path, env string) (string, error) {
 	if s := f.getenv(env); s != "" {
 		return s, nil
 	}
-	return "", fmt.Errorf("the environment variable %s is not set", env)
+	return "", fmt.Errorf("the environment variable %s is not set; set it, or name a file", env)
 }
 
 func (f *file) beside(path string) string {

@@ -44,7 +44,7 @@ func parseBool(s string) (bool, error) {
 	case "false":
 		return false, nil
 	}
-	return false, fmt.Errorf("%q is neither true nor false", s)
+	return false, fmt.Errorf("%q is neither true nor false; write one of them", s)
 }
 
 // between returns a parser of whole numbers from low to high.

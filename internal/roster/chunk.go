@@ -93,7 +93,7 @@ func decompress(b, chunk []byte) ([]byte, error) {
 		return b, ErrDamaged
 	}
 	if chunk[0] != versionZstd {
-		return b, fmt.Errorf("roster: the chunk has version %d, this program reads versions %d and %d", chunk[0], versionZstd, versionSealed)
+		return b, fmt.Errorf("roster: the chunk has version %d, this program reads versions %d and %d: update it", chunk[0], versionZstd, versionSealed)
 	}
 	dec, err := decoder()
 	if err != nil {

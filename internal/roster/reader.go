@@ -11,7 +11,7 @@ import (
 )
 
 // ErrEmpty is what [NewReader] returns for a file without rows.
-var ErrEmpty = errors.New("the file is empty")
+var ErrEmpty = errors.New("the file is empty: name one with users")
 
 // Reader reads the files of a load, one after the other.
 type Reader struct {
@@ -87,7 +87,7 @@ var errHeaderOnly = &headerOnly{}
 // headerOnly is an ErrEmpty that says more.
 type headerOnly struct{}
 
-func (*headerOnly) Error() string { return "the file has a header and no rows" }
+func (*headerOnly) Error() string { return "the file has a header and no rows: name one with users" }
 func (*headerOnly) Unwrap() error { return ErrEmpty }
 
 // openFormat tells NDJSON from CSV by the first character. Only CSV can be
