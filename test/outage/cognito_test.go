@@ -47,7 +47,7 @@ func TestCognitoFailsEverybodyAndComesBack(t *testing.T) {
 				_, blocked := r.bucket().Blocked(pool)
 				return blocked
 			})
-			r.wait(1500 * time.Millisecond) // what was in flight ends
+			r.wait(r.hour.Deadline() + 500*time.Millisecond) // what was in flight ends
 			quiet, queued, cursor := time.Now(), r.queued(r.rdb), r.campaign("breach").Cursor
 			r.wait(6 * time.Second)
 			if n := r.callsIn(quiet, time.Now()); n > 0 {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
-	"github.com/rekeyhq/rekey/internal/reset"
 )
 
 // unanswered are the ways in which a call ends and nobody can tell whether the
@@ -85,7 +84,7 @@ func (r *rig) wantAgain(names []string) {
 			r.t.Errorf("%s was called %d times", name, len(calls))
 			continue
 		}
-		if apart := calls[1].At.Sub(calls[0].At); apart < time.Duration(reset.MinHour) {
+		if apart := calls[1].At.Sub(calls[0].At); apart < time.Duration(r.hour) {
 			r.t.Errorf("%s was called again after %v", name, apart)
 		}
 	}
@@ -103,7 +102,7 @@ func TestALateAnswerSettlesADoubt(t *testing.T) {
 	r.run("breach", names, func(s *campaign.Spec) { s.OnDoubt = campaign.Park })
 	r.await("breach", "under way", func(c campaign.Campaign) bool { return c.Counts.Accepted > 50 && c.Counts.Calling > 10 })
 	r.do(r.rdb, "REPLICAOF", "127.0.0.1", "1")
-	r.wait(reset.MinHour.Busy() + time.Second)
+	r.wait(r.hour.Busy() + time.Second)
 	r.do(r.rdb, "REPLICAOF", "NO", "ONE")
 	doubts, err := r.store.LookAtCalls(t.Context())
 	if err != nil || doubts == 0 {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/cognitosim"
-	"github.com/rekeyhq/rekey/internal/reset"
 )
 
 // process is a worker. It is killed when the test ends.
@@ -74,7 +73,7 @@ func (r *rig) config(endpoint string) string {
 listen: ""
 pools: {test: {region: eu-west-1, client_id: %s, endpoint: %q, hour: %s, concurrency: %d, quota: %s}}
 quotas: {%s: {limit: %g, share: 1, echo: 0, burst: %d}}
-`, r.server.URL(), cognitosim.DefaultClientID, endpoint, time.Duration(reset.MinHour), handlers, quota, quota, r.rate, burst)
+`, r.server.URL(), cognitosim.DefaultClientID, endpoint, time.Duration(r.hour), handlers, quota, quota, r.rate, burst)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}

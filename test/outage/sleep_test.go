@@ -19,7 +19,7 @@ func TestWorkersThatSleepBetweenAnyTwoStepsCallNobodyTwice(t *testing.T) {
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
 	names := users(0, 2200)
-	r := newRig(t, options{users: len(names), rate: 100, latency: 400 * time.Millisecond})
+	r := newRig(t, options{users: len(names), rate: 100, latency: 400 * time.Millisecond, hour: reset.MinHour})
 	workers := []*process{r.worker(), r.worker(), r.worker()}
 	r.run("breach", names)
 	r.await("breach", "under way", func(c campaign.Campaign) bool { return c.Counts.Accepted > 100 && c.Counts.Calling > 5 })

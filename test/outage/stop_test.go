@@ -8,12 +8,11 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
-	"github.com/rekeyhq/rekey/internal/reset"
 )
 
 // stopsWithin is the promise: the calls' deadline and a second. The rest is for
 // a machine that is busy with other tests.
-var stopsWithin = reset.MinHour.Deadline() + time.Second + 500*time.Millisecond
+var stopsWithin = hour.Deadline() + time.Second + 500*time.Millisecond
 
 // terminate stops a worker and checks how long it takes.
 func (r *rig) terminate(p *process) {
