@@ -7,81 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
-	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/reset"
 	"github.com/rekeyhq/rekey/internal/roster"
 )
-
-const (
-	redrawEvery = 200 * time.Millisecond
-	lineEvery   = 3 * time.Second
-)
-
-// watch shows how the campaign goes until it is over.
-func (s *stage) watch(ctx context.Context, p *cli.Program) (campaign.Campaign, error) {
-	v := view{p: p, terminal: cli.Terminal(p.Stdout), began: time.Now()}
-	tick := time.NewTicker(redrawEvery)
-	defer tick.Stop()
-	for {
-		c, err := s.store.Campaign(ctx, demoID)
-		if err != nil {
-			return c, err
-		}
-		if err := s.failed(); err != nil {
-			return c, err
-		}
-		bucket, err := ratelimit.Peek(ctx, s.rdb, "demo")
-		if err != nil {
-			return c, err
-		}
-		if err := v.show(c, bucket); err != nil || over(c) {
-			return c, err
-		}
-		select {
-		case <-ctx.Done():
-			return c, ctx.Err()
-		case <-tick.C:
-		}
-	}
-}
-
-// view draws: a few lines over and over on a terminal, else a line now and then.
-type view struct {
-	p        *cli.Program
-	terminal bool
-	began    time.Time
-	last     time.Time
-	drawn    int // lines to go up before drawing again
-}
-
-func (v *view) show(c campaign.Campaign, b ratelimit.State) error {
-	if !v.terminal && !over(c) && time.Since(v.last) < lineEvery {
-		return nil
-	}
-	v.last = time.Now()
-	n := c.Counts
-	took := cli.Span(time.Since(v.began))
-	counts := fmt.Sprintf("accepted %s  dead %s  waiting %s  in doubt %s  calling %s  planned %s", cli.Count(n.Accepted),
-		cli.Count(n.Dead), cli.Count(n.Waiting), cli.Count(n.InDoubt+n.Parked), cli.Count(n.Calling), cli.Count(n.Planned))
-	if !v.terminal {
-		return say(v.p.Stdout, "%6s  %s  %s\n", took, counts, cli.Rate(b.Measured))
-	}
-	const width = 40
-	full := int(n.Final() * width / max(c.Total, 1))
-	up := ""
-	if v.drawn > 0 {
-		up = fmt.Sprintf("\x1b[%dA", v.drawn)
-	}
-	v.drawn = 3
-	return say(v.p.Stdout, "%s\r\x1b[K[%s%s] %s of %s, %s\n\r\x1b[K%s\n\r\x1b[Kallowed %s, measured %s, limited by: %s\n", up,
-		strings.Repeat("#", full), strings.Repeat(".", width-full), cli.Count(n.Final()), cli.Count(c.Total), took,
-		counts, cli.Rate(b.AllowedTo("demo")), cli.Rate(b.Measured), b.LimitedBy("demo"))
-}
 
 // books are what ledger and journal say together.
 type books struct {
@@ -91,6 +23,9 @@ type books struct {
 	unheard, unsaid int
 }
 
+// causeIndent is where the causes of a line of the account begin.
+const causeIndent = 24
+
 // account prints what became of every row and compares it with the twin's
 // journal. Its error says what does not add up.
 func (s *stage) account(ctx context.Context, p *cli.Program, c campaign.Campaign) error {
@@ -98,7 +33,7 @@ func (s *stage) account(ctx context.Context, p *cli.Program, c campaign.Campaign
 	if err != nil {
 		return err
 	}
-	if err := say(p.Stdout, "\n%s\n", accounting(c, b)); err != nil {
+	if err := p.Screen().Show(causeIndent, append([]string{""}, strings.Split(accounting(c, b), "\n")...)); err != nil {
 		return err
 	}
 	switch {

@@ -148,15 +148,37 @@ Look around; the worker goes on until Ctrl-C:
   %[1]s --username %[5]s --wait --config %[3]s
 `, enqueue, operate, s.configPath, demoID, s.someone)
 	}
-	fmt.Fprintf(&b, `
-Next, a real campaign:
-  %[1]s init --region REGION --client-id ID      writes rekey.yaml; look at redis in it
-  %[1]s                                          serves the pool; run as many as you like
-  %[2]s --campaign breach-2026 users.csv        loads a draft and prints the plan; sends nothing
-  %[3]s start breach-2026 --confirm N          N: the users of the plan
-Old passwords keep working until a user enters the code.
-`, p.Name, enqueue, operate)
+	b.WriteString(realCampaign(p.Name, enqueue, operate))
 	return say(p.Stdout, "%s", b.String())
+}
+
+// realCampaign is what to do for one, to be copied line by line.
+func realCampaign(worker, enqueue, operate string) string {
+	steps := [][2]string{
+		{worker + " init --region REGION --client-id ID", "writes rekey.yaml"},
+		{worker + " check --probe", "is it fit to send?"},
+		{worker, "serves; run several"},
+		{enqueue + " --campaign breach-2026 users.csv", "a draft; sends nothing"},
+		{operate + " start breach-2026 --confirm N", "N: the users of the plan"},
+		{operate + " show breach-2026", "how it goes"},
+		{operate + " report breach-2026", "a line a user"},
+	}
+	width := 0
+	for _, s := range steps {
+		width = max(width, len(s[0]))
+	}
+	var b strings.Builder
+	b.WriteString(`
+A real campaign takes two files,
+  rekey.yaml   the Redis and the user pool; look at redis in it
+  users.csv    a header (username, sub, email, …), then a line a user
+and these commands:
+`)
+	for _, s := range steps {
+		fmt.Fprintf(&b, "  %-*s  %s\n", width, s[0], s[1])
+	}
+	b.WriteString("Old passwords keep working until a user enters the code.\n")
+	return b.String()
 }
 
 // faultsOf are the twin's.

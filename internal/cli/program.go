@@ -158,9 +158,9 @@ func Terminal(w io.Writer) bool {
 // defaultWidth is a terminal's that does not say how wide it is.
 const defaultWidth = 80
 
-// width is that of the terminal at stderr.
-func (p *Program) width() int {
-	if f, ok := p.Stderr.(*os.File); ok {
+// widthOf is that of the terminal at w.
+func widthOf(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 1 {
 			return width
 		}

@@ -34,7 +34,7 @@ type Progress struct {
 
 // Progress returns a progress of what, on stderr.
 func (p *Program) Progress(what string) *Progress {
-	n := &Progress{w: p.Stderr, what: what, terminal: Terminal(p.Stderr), width: p.width, last: time.Now()}
+	n := &Progress{w: p.Stderr, what: what, terminal: p.draws(p.Stderr), width: func() int { return widthOf(p.Stderr) }, last: time.Now()}
 	if n.terminal {
 		n.last = n.last.Add(firstAfter - redrawEvery)
 	}
@@ -55,8 +55,8 @@ func (p *Progress) Show(done, total int64, note string) {
 	}
 	p.last = time.Now()
 	if p.terminal {
-		// \x1b[K clears what an earlier, longer line has left.
-		_, _ = fmt.Fprintf(p.w, "\r%s\x1b[K", p.line(done, total, note))
+		// An earlier line may have been longer.
+		_, _ = fmt.Fprint(p.w, lineStart+p.line(done, total, note)+clearLine)
 		p.drawn = true
 		return
 	}
@@ -68,7 +68,7 @@ func (p *Progress) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.drawn {
-		_, _ = fmt.Fprint(p.w, "\r\x1b[K")
+		_, _ = fmt.Fprint(p.w, lineStart+clearLine)
 		p.drawn = false
 	}
 }
@@ -80,12 +80,9 @@ func (p *Progress) line(done, total int64, note string) string {
 	rest := strings.Join(words(p.what, Percent(done, total), note), " ")
 	room := min(most-utf8.RuneCountInString(rest)-len(" []"), barWidth)
 	if total > 0 && room >= leastBar {
-		return strings.Join(words(p.what, bar(done, total, room), Percent(done, total), note), " ")
+		return strings.Join(words(p.what, Bar(done, total, room), Percent(done, total), note), " ")
 	}
-	if runes := []rune(rest); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return rest
+	return cut(rest, most)
 }
 
 // words are those that are not empty.
@@ -93,8 +90,9 @@ func words(all ...string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
-func bar(done, total int64, width int) string {
-	full := int(min(done, total) * int64(width) / total)
+// Bar draws a share of a total.
+func Bar(done, total int64, width int) string {
+	full := int(min(done, total) * int64(width) / max(total, 1))
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }
 
