@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,53 +91,4 @@ func scripts(t *testing.T, rdb *redis.Client) int {
 		n += calls
 	}
 	return n
-}
-
-func TestPersonalDataIsInTheRosterAlone(t *testing.T) {
-	t.Parallel()
-	const users = 300
-	f := Start(t, Options{Users: users, Rate: 100, Twin: []string{"--faults", "mild"}})
-	worker := f.Go("worker")
-	f.Campaign("personal", users)
-	rdb := redistest.Client(t, f.Redis)
-	for _, when := range []string{"in the middle", "at the end"} {
-		f.Until("personal", when, func(s Show) bool { return s.State == "done" || when != "at the end" && s.Counts["accepted"] > users/3 })
-		keys := rdb.Keys(t.Context(), "*").Val()
-		if len(keys) < 10 {
-			t.Fatalf("only %d keys: nothing to look at", len(keys))
-		}
-		for _, key := range keys {
-			if names := personal(contents(t, rdb, key)); len(names) > 0 && !strings.Contains(key, ":r:") {
-				t.Errorf("%s: %s holds %d names", when, key, len(names))
-			}
-		}
-	}
-	if names := personal(worker.Said()); len(names) > 0 {
-		t.Errorf("the worker's log has %d names", len(names))
-	}
-}
-
-func personal(text string) []string { return regexp.MustCompile(`user\d{6}`).FindAllString(text, -1) }
-
-// contents is a key and all that it holds, as text.
-func contents(t *testing.T, rdb *redis.Client, key string) string {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
-	var v any
-	switch kind := rdb.Type(ctx, key).Val(); kind {
-	case "string":
-		v = rdb.Get(ctx, key).Val()
-	case "hash":
-		v = rdb.HGetAll(ctx, key).Val()
-	case "list":
-		v = rdb.LRange(ctx, key, 0, -1).Val()
-	case "set":
-		v = rdb.SMembers(ctx, key).Val()
-	case "zset":
-		v = rdb.ZRange(ctx, key, 0, -1).Val()
-	case "none": // ended meanwhile
-	default:
-		t.Fatalf("%s is a %s", key, kind)
-	}
-	return fmt.Sprint(key, " ", v)
 }
