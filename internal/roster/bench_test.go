@@ -154,6 +154,46 @@ func BenchmarkUnpack(b *testing.B) {
 	}
 }
 
+// BenchmarkSeal and BenchmarkOpen are what a key adds to a chunk of addresses:
+// beside packing and unpacking it in clear.
+func BenchmarkSeal(b *testing.B) {
+	rows := readAll(b, string(addresses(ChunkRows)), Options{})
+	for name, codec := range map[string]*Codec{"clear": new(Codec), "key": codecOf(b, someLoad, 1)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				pack(b, codec, 7, rows)
+			}
+		})
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	rows := readAll(b, string(addresses(ChunkRows)), Options{})
+	for name, codec := range map[string]*Codec{"clear": new(Codec), "key": codecOf(b, someLoad, 1)} {
+		chunk := pack(b, codec, 7, rows)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := codec.Unpack(7, chunk); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCodec is what a load, or a single row, pays for its keys.
+func BenchmarkCodec(b *testing.B) {
+	keys := keysOf(b, 2, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := keys.Codec(someLoad); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkUnpackUsers is what a report unpacks of a chunk.
 func BenchmarkUnpackUsers(b *testing.B) {
 	chunk := packed(b, readAll(b, string(addresses(ChunkRows)), Options{}))
