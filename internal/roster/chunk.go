@@ -67,13 +67,24 @@ func Pack(rows []Row) ([]byte, error) {
 		return nil, fmt.Errorf("roster: the rows from line %d to line %d have %d MiB of parameters, the limit for %d rows is %d MiB: make client_metadata or encoded_data shorter",
 			rows[0].Line, rows[len(rows)-1].Line, size>>20, ChunkRows, maxChunk>>20)
 	}
-	plain := appendChunk(make([]byte, 0, size), rows)
 	enc, err := encoder()
 	if err != nil {
 		return nil, err
 	}
-	return enc.EncodeAll(plain, []byte{versionZstd}), nil
+	plain := plains.Get().(*[]byte)
+	*plain = appendChunk(slices.Grow((*plain)[:0], size), rows)
+	chunk := enc.EncodeAll(*plain, []byte{versionZstd})
+	if cap(*plain) <= maxKept {
+		plains.Put(plain)
+	}
+	return chunk, nil
 }
+
+// plains are the plain texts of chunks that are packed, to be used again: a quarter
+// of what a load allocates. Those of an unusual size are not kept.
+var plains = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxKept = 1 << 20
 
 // Unpack reads what [Pack] wrote. Whatever the bytes are, it needs bounded
 // memory and answers with rows or an error.
