@@ -28,6 +28,7 @@ type field struct {
 	s       *rig.Stage
 	server  *embedredis.Server
 	rdb     *redis.Client
+	proxy   *rig.Proxy // nil where answers are not late
 	cognito *rig.Twin
 	config  string // of workers; operators have no proxy
 	direct  string
@@ -73,11 +74,10 @@ func (f *field) configure(context.Context) (err error) {
 		f.config = f.direct
 		return err
 	}
-	p, err := f.s.Proxy(f.server, f.late)
-	if err != nil {
+	if f.proxy, err = f.s.Proxy(f.server, f.late); err != nil {
 		return err
 	}
-	c.Redis = p.URL()
+	c.Redis = f.proxy.URL()
 	f.config, err = f.s.Configure("late.yaml", c)
 	return err
 }

@@ -14,7 +14,8 @@ const partVariable = "REKEY_BENCH_PART"
 
 // parts are what this program can be in another process.
 var parts = map[string]func(context.Context, []string) error{
-	"asynq-load": asynqLoad,
+	"asynq-load":  asynqLoad,
+	"asynq-serve": asynqServe,
 }
 
 func runPart(ctx context.Context, name string, args []string) error {

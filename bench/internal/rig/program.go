@@ -100,3 +100,22 @@ func (s *Stage) command(config, program string, args ...string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), "REKEY_CONFIG="+config)
 	return cmd
 }
+
+// Busy is how much of the processors a process has used so far.
+func Busy(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// Behind the name, which is in brackets and may hold anything: user and
+	// system time are the twelfth and thirteenth word.
+	_, rest, _ := strings.Cut(string(text), ") ")
+	words := strings.Fields(rest)
+	if len(words) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseInt(words[11], 10, 64)
+	system, _ := strconv.ParseInt(words[12], 10, 64)
+	const tick = 10 * time.Millisecond // USER_HZ, which Linux shows as 100 everywhere
+	return time.Duration(user+system) * tick
+}
