@@ -81,8 +81,7 @@ func send() table {
 func measureSend(ctx context.Context, s *rig.Stage) (r report, err error) {
 	all := ways()
 	if s.Short {
-		all = all[:2]
-		all[1] = ways()[2] // one without and one with a proxy
+		all = []way{{name: all[0].name, tasks: 40_000}, {name: all[2].name, late: all[2].late, tasks: 4_000}} // one without and one with a proxy
 	}
 	for _, w := range all {
 		for _, d := range compared() {
