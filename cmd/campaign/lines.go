@@ -91,7 +91,7 @@ func (w *csvLines) write(l campaign.Line) error {
 
 // appendQuoted appends a field, in quotes if it needs them.
 func appendQuoted(b []byte, field string) []byte {
-	if strings.IndexAny(field, "\",\r\n") < 0 && !strings.HasPrefix(field, " ") {
+	if !strings.ContainsAny(field, "\",\r\n") && !strings.HasPrefix(field, " ") {
 		return append(b, field...)
 	}
 	b = append(b, '"')

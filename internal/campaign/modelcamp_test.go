@@ -17,7 +17,6 @@ type modelCampaign struct {
 	generation string
 	park, skip bool
 	loader     string // the token of the load that may write
-	written    bool   // by that load
 	file       int
 	deleting   bool
 	rows       []Record

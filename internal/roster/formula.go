@@ -23,7 +23,7 @@ const breaks = ";\t\r\n"
 // before it do not count. The reader of CSV takes the marks away, so that what
 // was written is what is loaded again.
 func Neutral(s string) string {
-	if strings.IndexAny(s, breaks) < 0 && !startsFormula(s[cellBeginning(s):]) {
+	if !strings.ContainsAny(s, breaks) && !startsFormula(s[cellBeginning(s):]) {
 		return s
 	}
 	var b strings.Builder
