@@ -17,6 +17,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/redistest"
 	"github.com/rekeyhq/rekey/internal/reset"
 	"github.com/rekeyhq/rekey/internal/roster"
+	"github.com/rekeyhq/rekey/internal/scripttest"
 )
 
 // inProcess is a program that runs inside the test, on a pool of its own.
@@ -30,7 +31,7 @@ func process(t *testing.T) inProcess {
 	t.Helper()
 	server := redistest.Server(t)
 	path := filepath.Join(t.TempDir(), "rekey.yaml")
-	if err := os.WriteFile(path, []byte(defaultConfig), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(scripttest.Config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	rdb := redistest.Client(t, server)

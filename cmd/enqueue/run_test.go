@@ -17,6 +17,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/redistest"
 	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/scripttest"
 )
 
 // inProcess is a program that runs inside the test.
@@ -31,7 +32,7 @@ func process(t *testing.T) inProcess {
 	s := redistest.Server(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "rekey.yaml")
-	if err := os.WriteFile(path, []byte(defaultConfig), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(scripttest.Config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return inProcess{t, redistest.Client(t, s), func(name string) string {
@@ -136,11 +137,11 @@ func (p inProcess) only(t *testing.T) reset.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := find(t.Context(), s, "intake")
-	if err != nil || c.Total != 1 {
-		t.Fatalf("%v, %d rows", err, c.Total)
+	all, err := s.Campaigns(t.Context())
+	if err != nil || len(all) != 1 || all[0].Total != 1 {
+		t.Fatalf("%v, campaigns %+v", err, all)
 	}
-	row, err := s.Request(t.Context(), c.Ref(0))
+	row, err := s.Request(t.Context(), all[0].Ref(0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/cli":                {"internal/config"},
 	"internal/redistest":          {"internal/embedredis"},
 	"internal/cognitosim/simtest": {"internal/cognitosim"},
+	"internal/scripttest":         {"internal/reset", "internal/roster", "internal/campaign", "internal/config", "internal/cli", "internal/embedredis"},
 	// The conductor.
 	"internal/tasks": {"internal/reset", "internal/roster", "internal/campaign", "internal/ratelimit", "internal/breaker", "internal/cognito"},
 
@@ -46,13 +47,13 @@ var only = map[string][]string{
 	"github.com/hibiken/asynq": {"internal/tasks", "cmd/worker"},
 	"github.com/aws/":          {"internal/cognito"},
 	"github.com/redis/go-redis/": {
-		"internal/campaign", "internal/ratelimit", "internal/tasks", "internal/redistest", "internal/embedredis", "internal/cli",
+		"internal/campaign", "internal/ratelimit", "internal/tasks", "internal/redistest", "internal/scripttest", "internal/embedredis", "internal/cli",
 		"cmd/worker", "cmd/enqueue", "cmd/campaign",
 	},
 	"github.com/sony/gobreaker/":   {"internal/breaker"},
 	"github.com/cenkalti/backoff/": {"internal/tasks", "internal/ratelimit"},
 	"github.com/alicebob/":         {"internal/embedredis", "internal/redistest"},
-	"testing":                      {"internal/redistest", "internal/cognitosim/simtest", "internal/reference"},
+	"testing":                      {"internal/redistest", "internal/scripttest", "internal/cognitosim/simtest", "internal/reference"},
 }
 
 type pkg struct {

@@ -1,60 +1,37 @@
-package main
+package scripttest
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/reset"
-	"github.com/rekeyhq/rekey/internal/roster"
 )
-
-// load loads a file as enqueue does: load CAMPAIGN FILE [PRIORITY]
-func load(ctx context.Context, args []string) error {
-	s, err := store(ctx)
-	if err != nil {
-		return err
-	}
-	f, err := os.Open(args[1])
-	if err != nil {
-		return err
-	}
-	r, err := roster.NewReader(f, roster.Options{})
-	if err != nil {
-		return err
-	}
-	spec := campaign.Spec{ID: args[0], File: args[1]}
-	if len(args) > 2 {
-		spec.Priority = campaign.Priority(args[2])
-	}
-	_, err = s.Load(ctx, spec, r)
-	return err
-}
 
 // settle is a worker that calls a row and gets an answer:
 //
-//	settle CAMPAIGN ROW ANSWER [SAMPLE]
+//	settle CAMPAIGN#ROW ANSWER [SAMPLE]
 //
-// The answer is OK, waits, parks, calls (none yet), a cause that halts the pool
-// with a ! before it, or a cause that ends the row.
+// The campaign "intake" is the day's standing one. The answer is OK, waits,
+// parks, calls (none yet), a cause that halts the pool with a ! before it, or a
+// cause that ends the row.
 func settle(ctx context.Context, args []string) error {
 	s, err := store(ctx)
 	if err != nil {
 		return err
 	}
-	c, err := s.Campaign(ctx, args[0])
+	ref, err := reset.ParseRef(args[0])
 	if err != nil {
 		return err
 	}
-	var row int64
-	if _, err := fmt.Sscan(args[1], &row); err != nil {
+	c, err := find(ctx, s, ref.Campaign)
+	if err != nil {
 		return err
 	}
-	return call(ctx, s, c.Ref(row), args[2:])
+	return call(ctx, s, c.Ref(ref.Row), args[1:])
 }
 
 func call(ctx context.Context, s *campaign.Store, ref reset.Ref, answer []string) error {
@@ -67,9 +44,8 @@ func call(ctx context.Context, s *campaign.Store, ref reset.Ref, answer []string
 		return err
 	}
 	m := campaign.Mark{
-		Ref: ref, Token: "token-" + ref.String() + now.String()[11:19], Username: row.Request.Username, NotAfter: now.Add(time.Hour),
+		Ref: ref, Token: fmt.Sprintf("token-%v-%d", ref, now.UnixNano()), Username: row.Request.Username, NotAfter: now.Add(time.Hour),
 	}
-	m.Token = strings.ReplaceAll(m.Token, " ", "-")
 	b, err := s.Begin(ctx, m)
 	if err != nil || b.Answer != campaign.AnswerGo {
 		return errors.Join(err, fmt.Errorf("Begin answered %v", b.Answer))
