@@ -24,6 +24,7 @@ type field struct {
 	rate  float64       // no quota where 0
 	late  time.Duration // of Redis's answers, through a proxy
 	pool  string        // more of the pool's settings
+	key   bool          // rosters are encrypted
 
 	s       *rig.Stage
 	server  *embedredis.Server
@@ -66,7 +67,7 @@ func (f *field) startTwin(ctx context.Context) (err error) {
 }
 
 func (f *field) configure(context.Context) (err error) {
-	c := rig.Config{Redis: f.server.URL(), Twin: f.cognito.Address, Rate: f.rate, Pool: f.pool}
+	c := rig.Config{Redis: f.server.URL(), Twin: f.cognito.Address, Rate: f.rate, Pool: f.pool, Key: f.key}
 	if c.Rate == 0 {
 		c.Rate, c.Burst = rig.NoQuota, 1000
 	}

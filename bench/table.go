@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -56,6 +57,18 @@ func (r *report) note(format string, args ...any) {
 	if note := fmt.Sprintf(format, args...); !slices.Contains(r.Notes, note) {
 		r.Notes = append(r.Notes, note)
 	}
+}
+
+// absent adds an empty row for a peer that is not on this machine, and says so.
+// Any other error it returns.
+func (r *report) absent(name string, err error) error {
+	var absent *rig.Absent
+	if !errors.As(err, &absent) {
+		return err
+	}
+	r.add(name, nil)
+	r.note("%s: %s.", name, absent)
+	return nil
 }
 
 // get returns a figure, and whether it was measured.

@@ -33,7 +33,7 @@ type Rig struct {
 
 	bin  string
 	log  io.Writer
-	made map[string]bool // by Once
+	made map[string]error // by Once
 }
 
 // New builds the programs. Notes of progress go to log.
@@ -45,7 +45,7 @@ func New(ctx context.Context, short bool, log io.Writer) (*Rig, error) {
 	if err := process.Build(ctx, bin); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(bin))
 	}
-	return &Rig{Short: short, bin: bin, log: log, made: map[string]bool{}}, nil
+	return &Rig{Short: short, bin: bin, log: log, made: map[string]error{}}, nil
 }
 
 // Close removes the programs.
@@ -134,18 +134,17 @@ func (s *Stage) Redis(ctx context.Context, args ...string) (*embedredis.Server, 
 func Durable() []string { return []string{"--appendonly", "yes", "--appendfsync", "always"} }
 
 // Once returns a file, or a directory, that make makes the first time that it
-// is asked for. It is there until the program ends.
+// is asked for. It is there until the program ends. What failed once is not
+// tried again.
 func (r *Rig) Once(name string, make func(path string) error) (string, error) {
 	path := filepath.Join(r.bin, "once", name)
-	if r.made[name] {
-		return path, nil
+	err, known := r.made[name]
+	if !known {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = make(path)
+		}
+		r.made[name] = err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", err
-	}
-	if err := make(path); err != nil {
-		return "", err
-	}
-	r.made[name] = true
-	return path, nil
+	return path, err
 }

@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -71,7 +72,7 @@ type Config struct {
 	Rate  float64
 	Burst int    // 0 is the default
 	Pool  string // more of the pool's settings, YAML flow: "concurrency: 128, "
-	More  string // more lines of rekey.yaml
+	Key   bool   // rosters are encrypted
 }
 
 // NoQuota is the highest rate there is: nobody reaches it here.
@@ -79,6 +80,14 @@ const NoQuota = 100_000
 
 // Configure writes a rekey.yaml with one pool named bench, and returns its path.
 func (s *Stage) Configure(name string, c Config) (string, error) {
+	var keys string
+	if c.Key {
+		// 32 bytes, as any others; a file with a name is found beside rekey.yaml.
+		if _, err := s.Write("roster-key", base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("rk"), 16))); err != nil {
+			return "", err
+		}
+		keys = "roster_keys: [{file: roster-key}]"
+	}
 	return s.Write(name, fmt.Sprintf(`
 redis: %s
 listen: 127.0.0.1:0
@@ -87,5 +96,5 @@ pools:
   bench: {region: eu-west-1, client_id: rekeytwin, endpoint: "http://%s", %squota: bench}
 quotas:
   bench: {limit: %g, share: 1, echo: 0, burst: %d}
-`, c.Redis, c.More, c.Twin, c.Pool, c.Rate, max(2, c.Burst)))
+`, c.Redis, keys, c.Twin, c.Pool, c.Rate, max(2, c.Burst)))
 }

@@ -1,0 +1,27 @@
+// Is a worker of BullMQ under its own limit of calls a second.
+//
+//   node limited.mjs SOCKET TWIN RATE
+
+import { Worker } from 'bullmq';
+
+const [path, twin, rate] = process.argv.slice(2);
+
+async function forgot(job) {
+  const answer = await fetch(`http://${twin}/`, {
+    method: 'POST',
+    headers: {
+      'Content-Type': 'application/x-amz-json-1.1',
+      'X-Amz-Target': 'AWSCognitoIdentityProviderService.ForgotPassword',
+    },
+    body: JSON.stringify({ ClientId: 'rekeytwin', Username: job.data.username }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+}
+
+const worker = new Worker('bench', forgot, {
+  connection: { path },
+  concurrency: 64, // as rekey's worker has it
+  limiter: { max: Number(rate), duration: 1000 },
+});
+worker.on('error', (err) => console.error(err));
