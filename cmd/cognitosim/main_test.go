@@ -140,7 +140,7 @@ func TestFlagsReachTheTwin(t *testing.T) {
 		{"user limit", []string{"--per-user-hour", "1"}, user("user000001"), "Attempt limit exceeded"},
 		{"daily mail", []string{"--daily-email", "1"}, user("user000001"), "daily email limit"},
 		{"burst", []string{"--quota", "0.001", "--burst", "1"}, user("user000001"), "Rate exceeded"},
-		{"others", []string{"--quota", "0.001", "--burst", "2", "--others", "0,1ms:100000"}, user("user000001"), "Rate exceeded"},
+		{"others", []string{"--quota", "0.001", "--burst", "2", "--others", "100000"}, user("user000001"), "Rate exceeded"},
 		{"form", []string{"--error-form", "namespace"}, user("nobody"), "#UserNotFoundException"},
 		{"no quota", []string{"--quota", "0"}, user("user000001"), "CodeDeliveryDetails"},
 	} {

@@ -41,10 +41,7 @@ func TestKilledWorkersCallsAreInDoubtAndNobodyHoldsTwoLiveCodes(t *testing.T) {
 		return c.Counts
 	}
 	until(t, "both are at work", 30*time.Second, func() bool { return counts().Accepted > 60 && counts().Calling > 4 })
-	if err := first.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	<-first.ended
+	first.Kill()
 	killed, calls := time.Now(), twin.Calls()
 	until(t, "three seconds pass", 10*time.Second, func() bool { return time.Since(killed) > 3*time.Second })
 	if n := twin.Calls() - calls; n < 3*rate*7/10 {
@@ -98,20 +95,18 @@ func TestASecondSIGTERMEndsAtOnce(t *testing.T) {
 		return err == nil && c.Counts.Calling > 0
 	})
 	for range 2 {
-		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
+		p.Signal(syscall.SIGTERM)
 		until(t, "the signal has been taken", 5*time.Second, func() bool {
 			select {
-			case <-p.ended:
+			case <-p.Ended():
 				return true
 			default:
-				return strings.Contains(p.out.String(), "draining")
+				return strings.Contains(p.Said(), "draining")
 			}
 		})
 	}
 	select {
-	case <-p.ended:
+	case <-p.Ended():
 	case <-time.After(3 * time.Second):
 		t.Error("it goes on")
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/redistest"
+	"github.com/rekeyhq/rekey/test/process"
 )
 
 // asProgram makes the test binary the program, so that a test can kill it.
@@ -31,51 +32,23 @@ func TestMain(m *testing.M) {
 }
 
 // program is the worker as a process of its own.
-type program struct {
-	*exec.Cmd
-	out   *output
-	ended chan struct{}
-	err   error
-}
+type program struct{ *process.Process }
 
-func start(t *testing.T, args ...string) *program {
+func start(t *testing.T, args ...string) program {
 	t.Helper()
-	p := &program{Cmd: exec.Command(os.Args[0], args...), out: &output{}, ended: make(chan struct{})}
-	p.Env = append(os.Environ(), asProgram+"=1", "REKEY_CONFIG=", "REKEY_REDIS=", "REKEY_LISTEN=", "REKEY_LOG_LEVEL=")
-	p.Stdout, p.Stderr = p.out, p.out
-	if err := p.Start(); err != nil {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "REKEY_CONFIG=", "REKEY_REDIS=", "REKEY_LISTEN=", "REKEY_LOG_LEVEL=")
+	p, err := process.Start(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		p.err = p.Wait()
-		close(p.ended)
-	}()
 	t.Cleanup(func() {
-		_ = p.Process.Kill() // it may have ended
-		<-p.ended
+		p.Kill()
 		if t.Failed() {
-			t.Logf("output of %v:\n%s", args, p.out)
+			t.Logf("%v said:\n%s", args, process.Tail(p.Said()))
 		}
 	})
-	return p
-}
-
-// output is written by a process and read by a test.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
+	return program{p}
 }
 
 func until(t *testing.T, what string, within time.Duration, ok func() bool) {
@@ -169,8 +142,8 @@ func TestWorkerSaysWhatItServesAnswersProbesAndEndsOnSIGTERM(t *testing.T) {
 	path := configFile(t, "redis: "+rdb.URL()+"\nlisten: "+taken.Addr().String()+
 		"\npools: {prod: {region: eu-west-1, client_id: 1h57kf5cpq17m0eml12example, endpoint: \"http://127.0.0.1:9\"}}\n")
 	p := start(t, "--config", path)
-	until(t, "it serves", 20*time.Second, func() bool { return strings.Contains(p.out.String(), `"listen":"`) })
-	first, _, _ := strings.Cut(p.out.String(), "\n")
+	until(t, "it serves", 20*time.Second, func() bool { return strings.Contains(p.Said(), `"listen":"`) })
+	first, _, _ := strings.Cut(p.Said(), "\n")
 	for _, want := range []string{"prod", "not AWS but http://127.0.0.1:9", "quota eu-west-1: 17.1/s of 30.0/s", rdb.URL()} {
 		if !strings.Contains(first, want) {
 			t.Errorf("the first line does not say %q: %s", want, first)
@@ -179,7 +152,7 @@ func TestWorkerSaysWhatItServesAnswersProbesAndEndsOnSIGTERM(t *testing.T) {
 	if rdb.Real() && !strings.Contains(first, "appendonly yes, appendfsync always") {
 		t.Errorf("the first line does not say how durable Redis is: %s", first)
 	}
-	_, rest, _ := strings.Cut(p.out.String(), `"listen":"`)
+	_, rest, _ := strings.Cut(p.Said(), `"listen":"`)
 	addr, _, _ := strings.Cut(rest, `"`)
 	until(t, "it is ready", 10*time.Second, func() bool { code, _ := get(t, addr, "/readyz"); return code == http.StatusOK })
 	if code, _ := get(t, addr, "/livez"); code != http.StatusOK {
@@ -193,18 +166,16 @@ func TestWorkerSaysWhatItServesAnswersProbesAndEndsOnSIGTERM(t *testing.T) {
 }
 
 // terminate sends SIGTERM and waits for the code.
-func (p *program) terminate(t *testing.T, code int) {
+func (p program) terminate(t *testing.T, code int) {
 	t.Helper()
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	p.Signal(syscall.SIGTERM)
 	select {
-	case <-p.ended:
+	case <-p.Ended():
 	case <-time.After(15 * time.Second):
 		t.Fatal("SIGTERM does not end it")
 	}
-	if got := p.ProcessState.ExitCode(); got != code {
-		t.Errorf("it ended with %d, %v", got, p.err)
+	if got := p.State().ExitCode(); got != code {
+		t.Errorf("it ended with %d: %v", got, p.State())
 	}
 }
 
@@ -220,6 +191,24 @@ func get(t *testing.T, addr, path string) (int, string) {
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(body)
+}
+
+// output is written by a program in this process and read by a test.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
 }
 
 func TestDemoAccountsForEveryRow(t *testing.T) {

@@ -29,8 +29,8 @@ func TestAWorkersMetricsAreTheDocumentedOnesAndNoOthers(t *testing.T) {
 	path := configFile(t, fmt.Sprintf("redis: %s\nlisten: 127.0.0.1:0\npools: {prod: {region: eu-west-1, client_id: %s, endpoint: %q, hour: 10s, quota: q}}\n"+
 		"quotas: {q: {limit: 50, share: 1, echo: 0, daily: 100000}}\n", server.URL(), cognitosim.DefaultClientID, twin.URL()))
 	p := start(t, "--config", path)
-	until(t, "it listens", 20*time.Second, func() bool { return strings.Contains(p.out.String(), `"listen":"`) })
-	_, rest, _ := strings.Cut(p.out.String(), `"listen":"`)
+	until(t, "it listens", 20*time.Second, func() bool { return strings.Contains(p.Said(), `"listen":"`) })
+	_, rest, _ := strings.Cut(p.Said(), `"listen":"`)
 	addr, _, _ := strings.Cut(rest, `"`)
 	until(t, "it is at work", 30*time.Second, func() bool {
 		c, err := store.Campaign(t.Context(), "breach")

@@ -13,22 +13,23 @@ const module = "github.com/rekeyhq/rekey/"
 // (without tests) may import. A package that is not listed is an error too, so
 // that a new one is placed on purpose.
 var allowed = map[string][]string{
-	"internal/reset":              {},
-	"internal/roster":             {"internal/reset"},
-	"internal/campaign":           {"internal/reset", "internal/roster"},
-	"internal/ratelimit":          {},
-	"internal/breaker":            {"internal/reset"},
-	"internal/cognito":            {"internal/reset"},
-	"internal/config":             {},
-	"internal/cognitosim":         {},
-	"internal/child":              {},
-	"internal/embedredis":         {"internal/child"},
-	"internal/archtest":           {},
-	"internal/reference":          {},
-	"internal/cli":                {"internal/config"},
-	"internal/redistest":          {"internal/embedredis"},
-	"internal/cognitosim/simtest": {"internal/cognitosim"},
-	"internal/scripttest":         {"internal/reset", "internal/roster", "internal/campaign", "internal/config", "internal/cli", "internal/embedredis"},
+	"internal/reset":                 {},
+	"internal/roster":                {"internal/reset"},
+	"internal/campaign":              {"internal/reset", "internal/roster"},
+	"internal/ratelimit":             {},
+	"internal/breaker":               {"internal/reset"},
+	"internal/cognito":               {"internal/reset"},
+	"internal/config":                {},
+	"internal/cognitosim":            {},
+	"internal/child":                 {},
+	"internal/embedredis":            {"internal/child"},
+	"internal/archtest":              {},
+	"internal/reference":             {},
+	"internal/cli":                   {"internal/config"},
+	"internal/redistest":             {"internal/embedredis"},
+	"internal/cognitosim/simtest":    {"internal/cognitosim"},
+	"internal/campaign/campaigntest": {"internal/campaign", "internal/roster"},
+	"internal/scripttest":            {"internal/reset", "internal/roster", "internal/campaign", "internal/config", "internal/cli", "internal/embedredis"},
 	// The conductor.
 	"internal/tasks": {"internal/reset", "internal/roster", "internal/campaign", "internal/ratelimit", "internal/breaker", "internal/cognito"},
 
@@ -53,7 +54,7 @@ var only = map[string][]string{
 	"github.com/sony/gobreaker/":   {"internal/breaker"},
 	"github.com/cenkalti/backoff/": {"internal/tasks", "internal/ratelimit"},
 	"github.com/alicebob/":         {"internal/embedredis", "internal/redistest"},
-	"testing":                      {"internal/redistest", "internal/scripttest", "internal/cognitosim/simtest", "internal/reference"},
+	"testing":                      {"internal/redistest", "internal/campaign/campaigntest", "internal/scripttest", "internal/cognitosim/simtest", "internal/reference"},
 }
 
 type pkg struct {

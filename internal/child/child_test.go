@@ -4,18 +4,40 @@ package child
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// role makes the test binary a child, since a machine with Go alone may have no
+// other program: it says something and fails, or it stays.
+const role = "REKEY_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(role) {
+	case "fails":
+		fmt.Println("said")
+		os.Exit(3)
+	case "stays":
+		<-time.After(time.Hour)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func as(what string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), role+"="+what)
+	return cmd
+}
 
 func TestAChildsOutputIsThereWhenItHasEnded(t *testing.T) {
 	var out bytes.Buffer
-	cmd := exec.Command("sh", "-c", "echo said; exit 3")
+	cmd := as("fails")
 	cmd.Stdout = &out
 	c, err := Start(cmd)
 	if err != nil {
@@ -30,7 +52,7 @@ func TestAChildsOutputIsThereWhenItHasEnded(t *testing.T) {
 }
 
 func TestAKilledChildIsGoneWhenKillReturns(t *testing.T) {
-	c, err := Start(exec.Command("sleep", "600"))
+	c, err := Start(as("stays"))
 	if err != nil {
 		t.Fatal(err)
 	}

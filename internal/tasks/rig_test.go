@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 	"github.com/rekeyhq/rekey/internal/cognito"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/cognitosim/simtest"
@@ -162,49 +163,23 @@ func (r *rig) start(w *running, client *cognito.Client) (stop func() error) {
 }
 
 // users is the twin's first n users.
-func users(n int) []string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprintf("user%06d", i)
-	}
-	return all
-}
+func users(n int) []string { return campaigntest.Users(0, n) }
 
 // load makes a draft.
 func (r *rig) load(id string, names []string, change ...func(*campaign.Spec)) {
 	r.t.Helper()
-	spec := campaign.Spec{ID: id, Guard: campaign.GuardOff()}
-	for _, c := range change {
-		c(&spec)
-	}
-	reader, err := roster.NewReader(strings.NewReader("username\n"+strings.Join(names, "\n")+"\n"), roster.Options{})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if _, err := r.store.Load(r.t.Context(), spec, reader); err != nil {
-		r.t.Fatal(err)
-	}
+	campaigntest.Load(r.t, r.store, id, names, change...)
 }
 
 // run loads a campaign and starts it.
 func (r *rig) run(id string, names []string, change ...func(*campaign.Spec)) {
 	r.t.Helper()
-	r.load(id, names, change...)
-	if err := r.store.Start(r.t.Context(), id, int64(len(names))); err != nil {
-		r.t.Fatal(err)
-	}
+	campaigntest.Run(r.t, r.store, id, names, change...)
 }
 
 func (r *rig) campaign(id string) campaign.Campaign {
 	r.t.Helper()
-	c, err := r.store.Campaign(r.t.Context(), id)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if sum := c.Counts.Sum(); sum != c.Total {
-		r.t.Errorf("%s: the counters add up to %d of %d", id, sum, c.Total)
-	}
-	return c
+	return campaigntest.Look(r.t, r.store, id)
 }
 
 // await polls until the campaign is as wanted.

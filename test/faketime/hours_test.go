@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/reset"
 )
@@ -15,31 +16,31 @@ import (
 func TestADoubtIsParkedAtTheThirdAndALimitedUserDeadAtTheFourth(t *testing.T) {
 	const silent, limited, busy, users = 0, 1, 2, 20
 	sim := cognitosim.Options{Users: cognitosim.Users{N: users}, Latency: 100 * time.Millisecond, Faults: []cognitosim.Fault{
-		{User: user(silent), Answer: cognitosim.Timeout},
-		{User: user(limited), Answer: "LimitExceeded.User"},
+		{User: campaigntest.User(silent), Answer: cognitosim.Timeout},
+		{User: campaigntest.User(limited), Answer: "LimitExceeded.User"},
 	}}
 	inBubble(t, setup{rate: 4, sim: sim}, func(t *testing.T, r *rig) {
-		r.guessCodes(user(busy), 5)
+		r.guessCodes(campaigntest.User(busy), 5)
 		r.run("breach", 0, users)
 		r.inShifts("breach")
 		rows, calls := r.rows("breach"), byUser(r.callsForCodes())
 
-		if row := rows[user(silent)]; row.State != campaign.Parked || row.Cause != reset.Timeout || row.Attempts != 3 {
+		if row := rows[campaigntest.User(silent)]; row.State != campaign.Parked || row.Cause != reset.Timeout || row.Attempts != 3 {
 			t.Errorf("who never got an answer: %v, %v, %d attempts", row.State, row.Cause, row.Attempts)
 		}
 		life := hour.CodeLife()
-		wantGaps(t, calls[user(silent)], span{life, life}, span{life, life})
+		wantGaps(t, calls[campaigntest.User(silent)], span{life, life}, span{life, life})
 
-		if row := rows[user(limited)]; row.State != campaign.Dead || row.Cause != reset.LimitExceededUser || row.Attempts != 4 {
+		if row := rows[campaigntest.User(limited)]; row.State != campaign.Dead || row.Cause != reset.LimitExceededUser || row.Attempts != 4 {
 			t.Errorf("who was limited every time: %v, %v, %d attempts", row.State, row.Cause, row.Attempts)
 		}
 		h := time.Hour
-		wantGaps(t, calls[user(limited)], span{h, 3 * h / 2}, span{2 * h, 3 * h}, span{4 * h, 6 * h})
+		wantGaps(t, calls[campaigntest.User(limited)], span{h, 3 * h / 2}, span{2 * h, 3 * h}, span{4 * h, 6 * h})
 
-		if row := rows[user(busy)]; row.State != campaign.Accepted || row.Attempts != 1 {
+		if row := rows[campaigntest.User(busy)]; row.State != campaign.Accepted || row.Attempts != 1 {
 			t.Errorf("who was limited once: %v, %d attempts", row.State, row.Attempts)
 		}
-		wantGaps(t, calls[user(busy)], span{h, 3 * h / 2})
+		wantGaps(t, calls[campaigntest.User(busy)], span{h, 3 * h / 2})
 		if c := r.campaign("breach"); c.Counts.Accepted != users-2 {
 			t.Errorf("%+v", c.Counts)
 		}
@@ -49,9 +50,9 @@ func TestADoubtIsParkedAtTheThirdAndALimitedUserDeadAtTheFourth(t *testing.T) {
 func TestWithParkADoubtIsParkedAtOnce(t *testing.T) {
 	const users = 20
 	sim := cognitosim.Options{Users: cognitosim.Users{N: users}, Latency: 100 * time.Millisecond, Faults: []cognitosim.Fault{
-		{User: user(3), Answer: cognitosim.Timeout},
-		{User: user(7), Answer: cognitosim.HangUpAfter},
-		{User: user(9), Answer: "InternalError"},
+		{User: campaigntest.User(3), Answer: cognitosim.Timeout},
+		{User: campaigntest.User(7), Answer: cognitosim.HangUpAfter},
+		{User: campaigntest.User(9), Answer: "InternalError"},
 	}}
 	inBubble(t, setup{rate: 4, sim: sim}, func(t *testing.T, r *rig) {
 		r.worker()

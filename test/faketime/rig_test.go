@@ -17,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 	"github.com/rekeyhq/rekey/internal/cognito"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/cognitosim/simtest"
@@ -193,44 +194,15 @@ func (r *rig) worker() (stop func()) {
 	return stop
 }
 
-// user is the name of the twin's i-th user.
-func user(i int) string { return fmt.Sprintf("user%06d", i) }
-
 // run loads users [from, to) as a campaign and starts it.
 func (r *rig) run(id string, from, to int, change ...func(*campaign.Spec)) {
 	r.t.Helper()
-	spec := campaign.Spec{ID: id, Guard: campaign.GuardOff()}
-	for _, c := range change {
-		c(&spec)
-	}
-	var file strings.Builder
-	file.WriteString("username\n")
-	for i := from; i < to; i++ {
-		file.WriteString(user(i) + "\n")
-	}
-	reader, err := roster.NewReader(strings.NewReader(file.String()), roster.Options{})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if _, err := r.store.Load(r.t.Context(), spec, reader); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := r.store.Start(r.t.Context(), id, int64(to-from)); err != nil {
-		r.t.Fatal(err)
-	}
+	campaigntest.Run(r.t, r.store, id, campaigntest.Users(from, to), change...)
 }
 
-// campaign looks at a campaign; its counters add up at every look.
 func (r *rig) campaign(id string) campaign.Campaign {
 	r.t.Helper()
-	c, err := r.store.Campaign(r.t.Context(), id)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if sum := c.Counts.Sum(); sum != c.Total {
-		r.t.Errorf("%s: the counters add up to %d of %d: %+v", id, sum, c.Total, c.Counts)
-	}
-	return c
+	return campaigntest.Look(r.t, r.store, id)
 }
 
 // rows are what the ledger says of each of a campaign's users.

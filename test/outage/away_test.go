@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 )
 
 // away is a way in which a Redis does not answer at all for some seconds. It
@@ -54,7 +55,7 @@ func TestRedisIsAwayForSecondsAndNobodyIsCalledTwice(t *testing.T) {
 	for name, trouble := range away {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := users(0, 800)
+			names := campaigntest.Users(0, 800)
 			r := newRig(t, options{users: len(names), rate: 100, latency: 80 * time.Millisecond, redis: trouble.args})
 			for range 3 {
 				r.worker()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 )
 
 // skewed is a change to package time, for a program whose clock is wrong: the
@@ -78,9 +79,9 @@ func write(t *testing.T, path, text string) {
 func TestWorkersWhoseClocksAreMinutesOffCallNobodyTwice(t *testing.T) {
 	skewed := buildSkewed(t) // before the parallel tests go on: it is most of the standard library
 	t.Parallel()
-	names := users(0, 1500)
+	names := campaigntest.Users(0, 1500)
 	r := newRig(t, options{users: len(names), rate: 100, latency: 50 * time.Millisecond})
-	workers := map[string]*process{}
+	workers := map[string]*hired{}
 	for _, skew := range []string{"-600", "0", "600"} {
 		workers[skew] = r.worker(change{program: skewed, env: []string{"REKEY_TEST_SKEW=" + skew}})
 	}
@@ -106,9 +107,9 @@ func TestWorkersWhoseClocksAreMinutesOffCallNobodyTwice(t *testing.T) {
 
 // ahead is how much the worker's clock was ahead of this test's when it began
 // to speak.
-func (p *process) ahead() time.Duration {
+func (p *hired) ahead() time.Duration {
 	p.t.Helper()
-	first, _, _ := strings.Cut(p.output.String(), "\n")
+	first, _, _ := strings.Cut(p.Said(), "\n")
 	var line struct{ Time time.Time }
 	if err := json.Unmarshal([]byte(first), &line); err != nil {
 		p.t.Fatalf("%v in %q", err, first)

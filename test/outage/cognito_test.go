@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/reset"
@@ -35,7 +36,7 @@ func TestCognitoFailsEverybodyAndComesBack(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := users(0, 700)
+			names := campaigntest.Users(0, 700)
 			r := newRig(t, options{users: len(names), rate: 80, latency: 50 * time.Millisecond})
 			for range 3 {
 				r.worker()
@@ -79,13 +80,13 @@ func TestCognitoFailsEverybodyAndComesBack(t *testing.T) {
 // Nobody ever had a connection: each worker takes the fault for its own.
 func TestWorkersThatHadNoNetworkBeginSlowly(t *testing.T) {
 	t.Parallel()
-	names := users(0, 400)
+	names := campaigntest.Users(0, 400)
 	r := newRig(t, options{users: len(names), rate: 80, latency: 50 * time.Millisecond})
 	r.twin.Down()
-	workers := []*process{r.worker(), r.worker(), r.worker()}
+	workers := []*hired{r.worker(), r.worker(), r.worker()}
 	r.run("breach", names)
 	r.until("every worker stands aside", func() bool {
-		return !slices.ContainsFunc(workers, func(w *process) bool { return !w.said("breaker opened") })
+		return !slices.ContainsFunc(workers, func(w *hired) bool { return !w.said("breaker opened") })
 	})
 	scripts := r.scripts(r.rdb)
 	r.wait(4 * time.Second)
@@ -124,14 +125,14 @@ func (r *rig) wantSlowStart(ended time.Time) {
 func TestOneWorkerWithoutDNSHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	const rate = 60
-	names := users(0, 800)
+	names := campaigntest.Users(0, 800)
 	r := newRig(t, options{users: len(names), rate: rate, latency: 30 * time.Millisecond})
 	r.worker()
 	r.worker()
 	lost := r.worker(change{endpoint: "http://cognito.invalid"})
 	r.run("breach", names)
 	r.until("its breaker opens", func() bool { return lost.said("breaker opened") })
-	if !strings.Contains(lost.output.String(), `"local":true`) || !lost.said(reset.DNS.String()) {
+	if !strings.Contains(lost.Said(), `"local":true`) || !lost.said(reset.DNS.String()) {
 		t.Error("it takes its own network for everybody's")
 	}
 	from, before := time.Now(), r.bucket()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 )
 
@@ -31,7 +32,7 @@ func unanswered() (faults []cognitosim.Fault) {
 // outage.
 func doubtful(first int) (faults []cognitosim.Fault, names []string) {
 	for i, f := range unanswered() {
-		f.User = users(first+4*i, first+4*i+1)[0]
+		f.User = campaigntest.Users(first+4*i, first+4*i+1)[0]
 		faults, names = append(faults, f), append(names, f.User)
 	}
 	return faults, names
@@ -47,8 +48,8 @@ func TestACallWithoutAnAnswerIsParkedOrMadeAgainAfterTheCodesLife(t *testing.T) 
 	}
 	r := newRig(t, options{users: 2 * half, rate: 20, latency: 20 * time.Millisecond, faults: slices.Concat(resent, parked)})
 	r.worker()
-	r.run("resend", users(0, half))
-	r.run("park", users(half, 2*half), func(s *campaign.Spec) { s.OnDoubt = campaign.Park })
+	r.run("resend", campaigntest.Users(0, half))
+	r.run("park", campaigntest.Users(half, 2*half), func(s *campaign.Spec) { s.OnDoubt = campaign.Park })
 	c := r.await("park", "done", done)
 	if c.Counts.Parked != int64(len(never)) || c.Counts.Accepted != int64(half-len(never)) {
 		t.Errorf("park: %+v, want %d parked", c.Counts, len(never))
@@ -70,8 +71,8 @@ func TestACallWithoutAnAnswerIsParkedOrMadeAgainAfterTheCodesLife(t *testing.T) 
 		t.Errorf("after the replay: %+v", c.Counts)
 	}
 	r.wantAgain(never)
-	r.audit("resend", users(0, half))
-	r.audit("park", users(half, 2*half))
+	r.audit("resend", campaigntest.Users(0, half))
+	r.audit("park", campaigntest.Users(half, 2*half))
 }
 
 // wantAgain checks that each was called a second time, and not before the end
@@ -95,7 +96,7 @@ func (r *rig) wantAgain(names []string) {
 // answers.
 func TestALateAnswerSettlesADoubt(t *testing.T) {
 	t.Parallel()
-	names := users(0, 300)
+	names := campaigntest.Users(0, 300)
 	r := newRig(t, options{users: len(names), rate: 100, latency: 300 * time.Millisecond})
 	r.worker()
 	r.worker()

@@ -1,26 +1,23 @@
 package outage
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/cognitosim"
+	"github.com/rekeyhq/rekey/test/process"
 )
 
-// process is a worker. It is killed when the test ends.
-type process struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	ended  chan struct{}
-	err    error
-	output output
+// hired is a worker. It is killed when the test ends.
+type hired struct {
+	*process.Process
+	t *testing.T
 }
 
 // change is what a test changes about a worker: its configuration's place for
@@ -32,7 +29,7 @@ type change struct {
 }
 
 // worker starts a worker of the rig's pool.
-func (r *rig) worker(c ...change) *process {
+func (r *rig) worker(c ...change) *hired {
 	r.t.Helper()
 	var how change
 	if len(c) > 0 {
@@ -44,25 +41,19 @@ func (r *rig) worker(c ...change) *process {
 	if how.program == "" {
 		how.program = program
 	}
-	p := &process{t: r.t, cmd: exec.Command(how.program, "--config", r.config(how.endpoint)), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), append([]string{"REKEY_REDIS=", "REKEY_LISTEN=", "REKEY_LOG_LEVEL="}, how.env...)...)
-	p.cmd.Stderr = &p.output
-	if err := p.cmd.Start(); err != nil {
+	cmd := exec.Command(how.program, "--config", r.config(how.endpoint))
+	cmd.Env = append(os.Environ(), append([]string{"REKEY_REDIS=", "REKEY_LISTEN=", "REKEY_LOG_LEVEL="}, how.env...)...)
+	p, err := process.Start(cmd)
+	if err != nil {
 		r.t.Fatal(err)
 	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.ended)
-	}()
 	r.t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // it may have ended
-		<-p.ended
+		p.Kill()
 		if r.t.Failed() {
-			said := p.output.String()
-			r.t.Logf("a worker said:\n%s", said[max(0, len(said)-3000):])
+			r.t.Logf("a worker said:\n%s", process.Tail(p.Said()))
 		}
 	})
-	return p
+	return &hired{p, r.t}
 }
 
 func (r *rig) config(endpoint string) string {
@@ -80,32 +71,7 @@ quotas: {%s: {limit: %g, share: 1, echo: 0, burst: %d}}
 	return path
 }
 
-func (p *process) signal(s syscall.Signal) {
-	p.t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
-}
+func (p *hired) signal(s syscall.Signal) { p.Signal(s) }
 
 // said reports whether the worker has logged the text.
-func (p *process) said(text string) bool {
-	return bytes.Contains([]byte(p.output.String()), []byte(text))
-}
-
-// output is written by a process and read by a test.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
+func (p *hired) said(text string) bool { return strings.Contains(p.Said(), text) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 )
 
 // losses are ways in which asynq's queue loses tasks.
@@ -83,7 +84,7 @@ func TestEveryRowComesBackThatTheQueueLost(t *testing.T) {
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := users(0, 400)
+			names := campaigntest.Users(0, 400)
 			r := newRig(t, options{users: len(names), rate: 60, latency: 50 * time.Millisecond})
 			r.worker()
 			r.worker()

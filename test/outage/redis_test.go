@@ -7,6 +7,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 )
 
 // trouble is a way in which a Redis can be there and yet serve nobody. Its ends
@@ -40,7 +41,7 @@ func TestNothingIsSentWhileRedisRefusesAndNobodyIsCalledTwice(t *testing.T) {
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := users(0, 800)
+			names := campaigntest.Users(0, 800)
 			r := newRig(t, options{users: len(names), rate: 100, latency: 80 * time.Millisecond})
 			for range 3 {
 				r.worker()
@@ -88,7 +89,7 @@ func TestIdleWorkersLeaveARedisInTroubleInPeace(t *testing.T) {
 	for name, trouble := range troubles {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := users(0, 20)
+			names := campaigntest.Users(0, 20)
 			r := newRig(t, options{users: len(names), rate: 100})
 			r.worker()
 			r.run("breach", names)

@@ -8,20 +8,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/cognitosim/simtest"
 	"github.com/rekeyhq/rekey/internal/embedredis"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/redistest"
 	"github.com/rekeyhq/rekey/internal/reset"
-	"github.com/rekeyhq/rekey/internal/roster"
 )
 
 const (
@@ -118,45 +117,15 @@ func newRig(t *testing.T, o options) *rig {
 	return r
 }
 
-// users names the twin's users [from, to).
-func users(from, to int) []string {
-	var all []string
-	for i := from; i < to; i++ {
-		all = append(all, fmt.Sprintf("user%06d", i))
-	}
-	return all
-}
-
 // run loads a campaign and starts it.
 func (r *rig) run(id string, names []string, change ...func(*campaign.Spec)) {
 	r.t.Helper()
-	spec := campaign.Spec{ID: id, Guard: campaign.GuardOff()}
-	for _, c := range change {
-		c(&spec)
-	}
-	reader, err := roster.NewReader(strings.NewReader("username\n"+strings.Join(names, "\n")+"\n"), roster.Options{})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if _, err := r.store.Load(r.t.Context(), spec, reader); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := r.store.Start(r.t.Context(), id, int64(len(names))); err != nil {
-		r.t.Fatal(err)
-	}
+	campaigntest.Run(r.t, r.store, id, names, change...)
 }
 
-// campaign reads the campaign and checks that its counters add up.
 func (r *rig) campaign(id string) campaign.Campaign {
 	r.t.Helper()
-	c, err := r.store.Campaign(r.t.Context(), id)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if sum := c.Counts.Sum(); sum != c.Total {
-		r.t.Errorf("%s: the counters add up to %d of %d: %+v", id, sum, c.Total, c.Counts)
-	}
-	return c
+	return campaigntest.Look(r.t, r.store, id)
 }
 
 // await polls until the campaign is as wanted.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 	"github.com/rekeyhq/rekey/internal/reset"
 )
 
@@ -18,12 +19,12 @@ func TestWorkersThatSleepBetweenAnyTwoStepsCallNobodyTwice(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
-	names := users(0, 2200)
+	names := campaigntest.Users(0, 2200)
 	r := newRig(t, options{users: len(names), rate: 100, latency: 400 * time.Millisecond, hour: reset.MinHour})
-	workers := []*process{r.worker(), r.worker(), r.worker()}
+	workers := []*hired{r.worker(), r.worker(), r.worker()}
 	r.run("breach", names)
 	r.await("breach", "under way", func(c campaign.Campaign) bool { return c.Counts.Accepted > 100 && c.Counts.Calling > 5 })
-	for i, how := range []func(*process, time.Duration){r.stop, r.stopAsking, r.stop, r.stopAsking, r.stopCalling} {
+	for i, how := range []func(*hired, time.Duration){r.stop, r.stopAsking, r.stop, r.stopAsking, r.stopCalling} {
 		r.wait(time.Duration(chance.IntN(700)) * time.Millisecond)
 		how(workers[i%len(workers)], time.Duration(chance.IntN(60))*time.Millisecond)
 		r.wait(reset.MinHour.Busy() + reset.MinHour.LookEvery())
@@ -44,11 +45,11 @@ func TestWorkersThatSleepBetweenAnyTwoStepsCallNobodyTwice(t *testing.T) {
 }
 
 // stop stops a worker wherever it is.
-func (r *rig) stop(p *process, _ time.Duration) { p.signal(syscall.SIGSTOP) }
+func (r *rig) stop(p *hired, _ time.Duration) { p.signal(syscall.SIGSTOP) }
 
 // stopAsking stops a worker while it waits for Redis to answer. What it asked
 // for (a token, a mark, a row's end) then happens in its sleep.
-func (r *rig) stopAsking(p *process, after time.Duration) {
+func (r *rig) stopAsking(p *hired, after time.Duration) {
 	r.t.Helper()
 	r.do(r.rdb, "CLIENT", "PAUSE", "120", "ALL")
 	r.wait(40*time.Millisecond + after)
@@ -57,7 +58,7 @@ func (r *rig) stopAsking(p *process, after time.Duration) {
 
 // stopCalling stops a worker while its calls are on their way; they are carried
 // out in its sleep.
-func (r *rig) stopCalling(p *process, after time.Duration) {
+func (r *rig) stopCalling(p *hired, after time.Duration) {
 	r.twin.Pause()
 	r.wait(100*time.Millisecond + after)
 	p.signal(syscall.SIGSTOP)
@@ -68,7 +69,7 @@ func (r *rig) stopCalling(p *process, after time.Duration) {
 // has both.
 func TestAFeederThatSleptLongerThanEveryLeaseIsStaleAndHarmless(t *testing.T) {
 	t.Parallel()
-	names := users(0, 2500)
+	names := campaigntest.Users(0, 2500)
 	r := newRig(t, options{users: len(names), rate: 50, latency: 150 * time.Millisecond})
 	feeder := r.worker()
 	r.run("breach", names)

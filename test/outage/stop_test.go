@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 )
 
@@ -15,12 +16,12 @@ import (
 var stopsWithin = hour.Deadline() + time.Second + 500*time.Millisecond
 
 // terminate stops a worker and checks how long it takes.
-func (r *rig) terminate(p *process) {
+func (r *rig) terminate(p *hired) {
 	r.t.Helper()
 	asked := time.Now()
 	p.signal(syscall.SIGTERM)
 	select {
-	case <-p.ended:
+	case <-p.Ended():
 	case <-time.After(patience):
 		r.t.Fatal("it goes on")
 	}
@@ -51,7 +52,7 @@ func TestSIGTERMAtAnyMomentLeavesNoDoubt(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 0))
-	names := users(0, 900)
+	names := campaigntest.Users(0, 900)
 	r := newRig(t, options{users: len(names), rate: 100, latency: 300 * time.Millisecond})
 	r.run("breach", names)
 	for range 7 {
@@ -101,7 +102,7 @@ func TestSIGTERMWhileOthersHoldItUp(t *testing.T) {
 	for name, moment := range moments {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			names := users(0, 200)
+			names := campaigntest.Users(0, 200)
 			r := newRig(t, options{users: len(names), rate: 50, latency: 150 * time.Millisecond})
 			p := r.worker()
 			r.run("breach", names)
