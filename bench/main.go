@@ -166,7 +166,7 @@ func measure(ctx context.Context, r *rig.Rig, t table, runs int, stderr io.Write
 	var all []report
 	for i := range runs {
 		_, _ = fmt.Fprintf(stderr, "%s, run %d of %d\n", t.name, i+1, runs) // only for who waits
-		s, err := r.Stage()
+		s, err := r.Stage(i)
 		if err != nil {
 			return measured{}, err
 		}

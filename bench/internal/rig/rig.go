@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -31,8 +32,10 @@ type Rig struct {
 	// Short asks for sizes that show that the program works, and no more.
 	Short bool
 
-	bin  string
-	log  io.Writer
+	bin string
+	log io.Writer
+
+	mu   sync.Mutex       // Once is asked by stages that play at the same time
 	made map[string]error // by Once
 }
 
@@ -54,17 +57,20 @@ func (r *Rig) Close() error { return os.RemoveAll(r.bin) }
 // Stage is where one run of one table plays. Close ends what was started on it.
 type Stage struct {
 	*Rig
+	// Nth is which of the table's runs it is, from 0.
+	Nth int
+
 	dir  string
 	ends []func() error
 }
 
-// Stage makes an empty one, with a directory of its own.
-func (r *Rig) Stage() (*Stage, error) {
+// Stage makes an empty one for a table's nth run, with a directory of its own.
+func (r *Rig) Stage(nth int) (*Stage, error) {
 	dir, err := os.MkdirTemp("", "rekey-stage-")
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Rig: r, dir: dir}
+	s := &Stage{Rig: r, Nth: nth, dir: dir}
 	s.Defer(func() error { return os.RemoveAll(dir) })
 	return s, nil
 }
@@ -85,7 +91,7 @@ func (s *Stage) Close() error {
 // Sub gives f a stage that ends with it: for parts that must not disturb each
 // other.
 func (s *Stage) Sub(f func(*Stage) error) error {
-	sub, err := s.Stage()
+	sub, err := s.Stage(s.Nth)
 	if err != nil {
 		return err
 	}
@@ -137,6 +143,8 @@ func Durable() []string { return []string{"--appendonly", "yes", "--appendfsync"
 // is asked for. It is there until the program ends. What failed once is not
 // tried again.
 func (r *Rig) Once(name string, make func(path string) error) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	path := filepath.Join(r.bin, "once", name)
 	err, known := r.made[name]
 	if !known {

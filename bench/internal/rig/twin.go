@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 )
@@ -53,6 +54,24 @@ func (t *Twin) Journal() ([]cognitosim.Entry, error) {
 		calls = append(calls, e)
 	}
 	return calls, nil
+}
+
+// Called returns when somebody has called.
+func (t *Twin) Called(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if info, err := os.Stat(t.journal); err == nil && info.Size() > 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("nobody has called the twin: %w", ctx.Err())
+		}
+	}
 }
 
 // Users writes the twin's users as a CSV, and returns its path.

@@ -1,10 +1,10 @@
 // Is a worker of BullMQ under its own limit of calls a second.
 //
-//   node limited.mjs SOCKET TWIN RATE
+//   node limited.mjs SOCKET TWIN RATE CONCURRENCY
 
 import { Worker } from 'bullmq';
 
-const [path, twin, rate] = process.argv.slice(2);
+const [path, twin, rate, concurrency] = process.argv.slice(2);
 
 async function forgot(job) {
   const answer = await fetch(`http://${twin}/`, {
@@ -21,7 +21,7 @@ async function forgot(job) {
 
 const worker = new Worker('bench', forgot, {
   connection: { path },
-  concurrency: 64, // as rekey's worker has it
+  concurrency: Number(concurrency),
   limiter: { max: Number(rate), duration: 1000 },
 });
 worker.on('error', (err) => console.error(err));

@@ -16,7 +16,7 @@ type caller struct {
 	client *http.Client
 }
 
-func newCaller(twin string) caller {
+func newCaller(twin string, concurrency int) caller {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = concurrency
 	return caller{"http://" + twin + "/", &http.Client{Transport: transport, Timeout: time.Minute}}

@@ -1,7 +1,7 @@
 // Command limited is asynq under a limit of calls a second, in the ways that
 // people give it one. Its tasks are numbers, and each is one user of the twin.
 //
-//	limited error|wait|redis_rate REDIS TWIN RATE WORKERS
+//	limited error|wait|redis_rate REDIS TWIN RATE WORKERS CONCURRENCY
 //
 // error is what asynq's wiki advises: golang.org/x/time/rate in each process, an
 // error where there is no token, no failure, and up to ten seconds until it is
@@ -27,11 +27,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// As rekey's workers have them.
-const (
-	concurrency = 64
-	burst       = 2
-)
+// burst is how many calls may be made at once, as in rekey's bucket.
+const burst = 2
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -43,8 +40,12 @@ func main() {
 }
 
 func serve(ctx context.Context, args []string) error {
-	if len(args) != 5 {
-		return errors.New("how, Redis, the twin, a rate and workers are needed")
+	if len(args) != 6 {
+		return errors.New("how, Redis, the twin, a rate, workers and concurrency are needed")
+	}
+	concurrency, err := strconv.Atoi(args[5])
+	if err != nil {
+		return err
 	}
 	options, err := redis.ParseURL(args[1])
 	if err != nil {
@@ -56,7 +57,7 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	call := newCaller(args[2])
+	call := newCaller(args[2], concurrency)
 	server := asynq.NewServerFromRedisClient(rdb, asynq.Config{
 		Concurrency: concurrency, LogLevel: asynq.FatalLevel, RetryDelayFunc: retryDelay,
 		IsFailure: func(err error) bool { return !errors.As(err, new(*limitedError)) },
