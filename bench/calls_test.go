@@ -22,3 +22,19 @@ func TestTheWorstSecondIsFoundWhereverItBegins(t *testing.T) {
 		t.Errorf("%v of no calls", n)
 	}
 }
+
+func TestARecoveryIsOverWithTheLastSecondThatIsTooEmpty(t *testing.T) {
+	then := time.Now().Truncate(time.Second)
+	var at []time.Time
+	for ms := 0; ms < 5000; ms += 2 { // 500 a second, but for 1.2 s of 100 a second
+		if ms >= 500 && ms < 1700 && ms%10 != 0 {
+			continue
+		}
+		at = append(at, then.Add(time.Duration(ms)*time.Millisecond))
+	}
+	low, full := recovery(at, then, 5*time.Second)
+	// From 1.2 s on a second has 0.5 s of the little and 0.5 s of the much: 300, and more later.
+	if low != 100 || full < 1100*time.Millisecond || full > 1300*time.Millisecond {
+		t.Errorf("lowest second %v, full after %v", low, full)
+	}
+}
