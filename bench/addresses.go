@@ -17,7 +17,7 @@ var (
 // writeAddresses makes a CSV of users who are known by an e-mail address. They
 // are drawn at random, since what repeats compresses far better than real
 // addresses do; a number makes each one its own.
-func writeAddresses(path, column string, users int) (err error) {
+func writeAddresses(path string, users int) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func writeAddresses(path, column string, users int) (err error) {
 		}
 	}()
 	w := bufio.NewWriterSize(f, 1<<20)
-	_, _ = fmt.Fprintln(w, column+",name")
+	_, _ = fmt.Fprintln(w, "username,name")
 	rng := rand.New(rand.NewPCG(1, 2))
 	pick := func(from []string) string { return from[rng.IntN(len(from))] }
 	for i := range users {

@@ -123,7 +123,7 @@ func (r *report) load(ctx context.Context, s *rig.Stage, name string, users int,
 
 // addresses is a file of so many users, made once for the whole program.
 func addresses(s *rig.Stage, users int) (string, error) {
-	return s.Once(fmt.Sprintf("addresses-%d.csv", users), func(path string) error { return writeAddresses(path, "email", users) })
+	return s.Once(fmt.Sprintf("addresses-%d.csv", users), func(path string) error { return writeAddresses(path, users) })
 }
 
 // extrapolate reckons with fifty times the rows: the time grows with them, and
@@ -143,7 +143,7 @@ func (r *report) extrapolate() {
 // but the live ones.
 func accepted(ctx context.Context, s *rig.Stage, users int, key bool) (bytes float64, err error) {
 	err = s.Sub(func(s *rig.Stage) error {
-		file, err := s.Once(fmt.Sprintf("usernames-%d.csv", users), func(path string) error { return writeAddresses(path, "username", users) })
+		file, err := addresses(s, users)
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package rig
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,15 +23,30 @@ type Ran struct {
 	Peak int64
 }
 
+// RunUnread is [Stage.Run] for output that nobody wants.
+func (s *Stage) RunUnread(ctx context.Context, config, program string, args ...string) (r Ran, err error) {
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, nowhere.Close()) }()
+	cmd := s.command(config, program, args...)
+	cmd.Stdout = nowhere
+	return s.RunCommand(ctx, cmd)
+}
+
 // Run runs one of rekey's programs to its end with a configuration.
 func (s *Stage) Run(ctx context.Context, config, program string, args ...string) (Ran, error) {
 	return s.RunCommand(ctx, s.command(config, program, args...))
 }
 
-// RunCommand runs any command to its end, and ends it when ctx does.
+// RunCommand runs any command to its end, and ends it when ctx does. What it
+// prints is returned, unless it goes elsewhere already.
 func (s *Stage) RunCommand(ctx context.Context, cmd *exec.Cmd) (Ran, error) {
 	var out bytes.Buffer
-	cmd.Stdout = &out
+	if cmd.Stdout == nil {
+		cmd.Stdout = &out
+	}
 	began := time.Now()
 	p, err := process.Start(cmd)
 	if err != nil {
@@ -65,8 +81,11 @@ func watchPeak(ctx context.Context, p *process.Process) (peak int64) {
 	}
 }
 
-// Memory is what a process holds now, in bytes; 0 where that cannot be told.
-func Memory(p *process.Process) int64 { return memory(p.PID(), "VmRSS:") }
+// Memory is what a process holds now and the most that it has held, in bytes; 0
+// where that cannot be told.
+func Memory(p *process.Process) (now, peak int64) {
+	return memory(p.PID(), "VmRSS:"), memory(p.PID(), "VmHWM:")
+}
 
 func memory(pid int, field string) int64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
