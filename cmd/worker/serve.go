@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
@@ -41,11 +42,16 @@ func serve(ctx context.Context, p *cli.Program) error {
 	if err != nil {
 		return err
 	}
+	name := workerName()
+	spans, err := traced(ctx, p.Getenv, name, log)
+	if err != nil {
+		return cli.WithCode(cli.CodeUsage, err)
+	}
 	rdb, err := cli.OpenRedis(ctx, cfg.Redis)
 	if err != nil {
 		return err
 	}
-	w, err := newWorker(ctx, cfg, rdb, log)
+	w, err := newWorker(ctx, cfg, surroundings{name, rdb, log, spans.tracer})
 	if err != nil {
 		return cli.Explain(cfg.Redis, errors.Join(err, rdb.Close()))
 	}
@@ -55,15 +61,22 @@ func serve(ctx context.Context, p *cli.Program) error {
 		// panics on a closed Redis, and the process ends anyway.
 		return cli.Explain(cfg.Redis, err)
 	}
+	spans.stop()
 	w.close()
 	return rdb.Close()
 }
 
+// surroundings are what a worker is given from outside its configuration.
+type surroundings struct {
+	name   string // unique in the fleet
+	rdb    redis.UniversalClient
+	log    *slog.Logger
+	tracer trace.Tracer // nil: no traces
+}
+
 // worker is everything that serves the pools of a configuration.
 type worker struct {
-	name     string
-	log      *slog.Logger
-	rdb      redis.UniversalClient
+	surroundings
 	replicas int // that must have a mark
 	keys     *roster.Keys
 	registry *prometheus.Registry
@@ -72,16 +85,16 @@ type worker struct {
 	servers  []*tasks.Server
 }
 
-func newWorker(ctx context.Context, cfg *config.Config, rdb redis.UniversalClient, log *slog.Logger) (*worker, error) {
-	w := &worker{name: workerName(), rdb: rdb, replicas: cfg.WaitReplicas, registry: prometheus.NewRegistry(), buckets: map[string]*ratelimit.Bucket{}}
-	w.log = log.With("worker", w.name)
+func newWorker(ctx context.Context, cfg *config.Config, with surroundings) (*worker, error) {
+	w := &worker{surroundings: with, replicas: cfg.WaitReplicas, registry: prometheus.NewRegistry(), buckets: map[string]*ratelimit.Bucket{}}
+	w.log = w.log.With("worker", w.name)
 	var err error
 	if w.keys, err = roster.NewKeys(cfg.KeySecrets()...); err != nil {
 		return nil, cli.WithCode(cli.CodeUsage, err)
 	}
 	for name, q := range cfg.Quotas {
 		quota := ratelimit.Quota{Name: name, Limit: q.Limit, Share: q.Share, Echo: q.Echo, Burst: q.Burst, Daily: q.Daily}
-		w.buckets[name] = ratelimit.New(rdb, quota, ratelimit.Options{Worker: w.name, Log: w.log})
+		w.buckets[name] = ratelimit.New(w.rdb, quota, ratelimit.Options{Worker: w.name, Log: w.log})
 	}
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := tasks.NewMetrics(w.registry, cli.Version())
@@ -119,7 +132,7 @@ func (w *worker) add(ctx context.Context, p config.Pool, m *tasks.Metrics) error
 	w.servers = append(w.servers, tasks.New(tasks.Pool{
 		Redis: w.rdb, Store: store, Client: client, Bucket: w.buckets[p.Quota], Quota: p.Quota,
 		Concurrency: p.Concurrency, Rehearsal: p.Endpoint != "",
-	}, tasks.Options{Worker: w.name, Info: cli.Version(), Log: w.log, Metrics: m}))
+	}, tasks.Options{Worker: w.name, Info: cli.Version(), Log: w.log, Metrics: m, Tracer: w.tracer}))
 	return nil
 }
 
@@ -148,7 +161,7 @@ func (w *worker) introduce(ctx context.Context, cfg *config.Config) {
 	if !keeps {
 		level = slog.LevelWarn
 	}
-	w.log.Log(ctx, level, "serving", "pools", strings.Join(pools, "; "), "redis", cfg.Redis.String(), "durability", words)
+	w.log.Log(ctx, level, "serving", "pools", strings.Join(pools, "; "), "redis", cfg.Redis.String(), "durability", words, "traces", w.tracer != nil)
 }
 
 func place(p config.Pool) string {

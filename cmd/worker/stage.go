@@ -188,7 +188,7 @@ func (s *stage) startWorker(ctx context.Context) error {
 		return err
 	}
 	s.logPath = log.Name()
-	s.worker, err = newWorker(ctx, s.cfg, s.rdb, slog.New(slog.NewTextHandler(log, nil)))
+	s.worker, err = newWorker(ctx, s.cfg, surroundings{name: workerName(), rdb: s.rdb, log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"internal/child":                 {},
 	"internal/embedredis":            {"internal/child"},
 	"internal/archtest":              {},
+	"internal/tracing":               {},
 	"internal/reference":             {},
 	"internal/cli":                   {"internal/config"},
 	"internal/redistest":             {"internal/embedredis"},
@@ -35,7 +36,7 @@ var allowed = map[string][]string{
 
 	"cmd/worker": {
 		"internal/tasks", "internal/reset", "internal/roster", "internal/campaign", "internal/ratelimit", "internal/breaker", "internal/cognito",
-		"internal/config", "internal/cli", "internal/cognitosim", "internal/embedredis",
+		"internal/config", "internal/cli", "internal/cognitosim", "internal/embedredis", "internal/tracing",
 	},
 	"cmd/enqueue":    {"internal/reset", "internal/roster", "internal/campaign", "internal/ratelimit", "internal/config", "internal/cli"},
 	"cmd/campaign":   {"internal/reset", "internal/roster", "internal/campaign", "internal/ratelimit", "internal/config", "internal/cli"},
@@ -51,10 +52,12 @@ var only = map[string][]string{
 		"internal/campaign", "internal/ratelimit", "internal/tasks", "internal/redistest", "internal/scripttest", "internal/embedredis", "internal/cli",
 		"cmd/worker", "cmd/enqueue", "cmd/campaign",
 	},
-	"github.com/sony/gobreaker/":   {"internal/breaker"},
-	"github.com/cenkalti/backoff/": {"internal/tasks", "internal/ratelimit"},
-	"github.com/alicebob/":         {"internal/embedredis", "internal/redistest"},
-	"testing":                      {"internal/redistest", "internal/campaign/campaigntest", "internal/scripttest", "internal/cognitosim/simtest", "internal/reference"},
+	"go.opentelemetry.io/otel/":     {"internal/tracing", "internal/tasks", "cmd/worker"},
+	"go.opentelemetry.io/otel/sdk/": {"internal/tracing"},
+	"github.com/sony/gobreaker/":    {"internal/breaker"},
+	"github.com/cenkalti/backoff/":  {"internal/tasks", "internal/ratelimit"},
+	"github.com/alicebob/":          {"internal/embedredis", "internal/redistest"},
+	"testing":                       {"internal/redistest", "internal/campaign/campaigntest", "internal/scripttest", "internal/cognitosim/simtest", "internal/reference"},
 }
 
 type pkg struct {

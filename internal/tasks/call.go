@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cognito"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
@@ -22,36 +24,54 @@ const (
 // the mark on nothing cancels it but its own deadline, which counts from before
 // the mark was asked for: however long Redis took, the code's life is counted
 // from a time that is not later.
-func (s *Server) call(ref reset.Ref, req reset.Request, t turn) error {
+func (s *Server) call(ctx context.Context, ref reset.Ref, req reset.Request, t turn) error {
 	deadline := time.Now().Add(s.next.hour.Deadline())
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	ctx = context.WithoutCancel(ctx)
+	marked, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	mark := campaign.Mark{
 		Ref: ref, Token: rand.Text(), Username: req.Username,
 		NotAfter: t.token.Server.Add(s.next.hour.Deadline()),
 	}
-	begun, err := s.pool.Store.Begin(ctx, mark)
+	begun, err := s.begin(marked, mark)
 	if err != nil {
-		return s.unmarked(mark, t, err)
+		return s.unmarked(ctx, mark, t, err)
 	}
 	if begun.Answer != campaign.AnswerGo {
 		return s.held(ref, begun)
 	}
-	began := time.Now()
-	a := answerOf(s.pool.Client.ForgotPassword(ctx, req, t.token.NotAfter()))
-	// An answer long after the deadline says that this process was stopped
-	// meanwhile, and nothing about the pool.
-	if time.Since(began) < 2*s.next.hour.Deadline() {
-		t.permit.Done(a.outcome)
-	}
-	s.metrics.called(s.name, a.answer, time.Since(began))
+	a := s.request(marked, req, t)
 	v := s.next.verdict(a.answer, begun.Before, s.clock.now())
-	settled, err := s.settle(mark, v)
+	settled, err := s.settle(ctx, mark, v)
 	if err != nil {
 		return rest(patience, "not recorded")
 	}
 	s.consequences(mark.Ref, t, a, settled)
 	return s.after(settled, v)
+}
+
+// begin asks for the mark.
+func (s *Server) begin(ctx context.Context, mark campaign.Mark) (campaign.Begun, error) {
+	ctx, span := s.tracing.step(ctx, spanBegin)
+	begun, err := s.pool.Store.Begin(ctx, mark)
+	endBegin(span, begun, err)
+	return begun, err
+}
+
+// request makes the one request, and tells breaker and metrics how it went.
+func (s *Server) request(ctx context.Context, req reset.Request, t turn) failed {
+	ctx, span := s.tracing.call(ctx)
+	began := time.Now()
+	a := answerOf(s.pool.Client.ForgotPassword(ctx, req, t.token.NotAfter()))
+	took := time.Since(began)
+	endCall(span, a.answer)
+	// An answer long after the deadline says that this process was stopped
+	// meanwhile, and nothing about the pool.
+	if took < 2*s.next.hour.Deadline() {
+		t.permit.Done(a.outcome)
+	}
+	s.metrics.called(s.name, a.answer, took)
+	return a
 }
 
 // failed is an answer with the error that it came from.
@@ -73,11 +93,11 @@ func answerOf(m reset.Medium, err error) failed {
 // unmarked is what happens when the reply to Begin was lost, or too few replicas
 // have the mark: it may be there or not, so the row is not called, and the mark
 // is taken back.
-func (s *Server) unmarked(mark campaign.Mark, t turn, err error) error {
+func (s *Server) unmarked(ctx context.Context, mark campaign.Mark, t turn, err error) error {
 	s.log.Warn("a mark is not certain; the call is not made", "row", mark.Ref.String(), "err", err)
 	s.pool.Bucket.GiveUp(t.token, ratelimit.ByRedis)
 	v := s.next.verdict(answer{outcome: reset.NotSent, cause: reset.NotSentCause}, campaign.Record{}, s.clock.now())
-	if _, err := s.settle(mark, v); err != nil {
+	if _, err := s.settle(ctx, mark, v); err != nil {
 		return rest(patience, "not recorded")
 	}
 	if errors.As(err, new(campaign.ErrTooFewReplicas)) {
@@ -110,9 +130,11 @@ func (s *Server) held(ref reset.Ref, b campaign.Begun) error {
 
 // settle records the answer, however often it takes and also while stopping:
 // the ledger may not lose it. It gives up only when the process ends.
-func (s *Server) settle(mark campaign.Mark, v campaign.Verdict) (campaign.Settled, error) {
-	settled, err := s.settleOnce(mark, v)
-	if err == nil {
+func (s *Server) settle(ctx context.Context, mark campaign.Mark, v campaign.Verdict) (settled campaign.Settled, err error) {
+	way := trace.SpanFromContext(ctx)
+	ctx, span := s.tracing.step(ctx, spanSettle)
+	defer func() { endSettle(span, way, settled, err) }()
+	if settled, err = s.settleOnce(ctx, mark, v); err == nil {
 		return settled, nil
 	}
 	s.trouble.begin()
@@ -122,14 +144,14 @@ func (s *Server) settle(mark campaign.Mark, v campaign.Verdict) (campaign.Settle
 		if gone := pause(s.end.ctx, wait); gone != nil {
 			return campaign.Settled{}, gone
 		}
-		if settled, err = s.settleOnce(mark, v); err == nil {
+		if settled, err = s.settleOnce(ctx, mark, v); err == nil {
 			return settled, nil
 		}
 	}
 }
 
-func (s *Server) settleOnce(mark campaign.Mark, v campaign.Verdict) (campaign.Settled, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), settleTry)
+func (s *Server) settleOnce(ctx context.Context, mark campaign.Mark, v campaign.Verdict) (campaign.Settled, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTry)
 	defer cancel()
 	return s.pool.Store.Settle(ctx, mark, v)
 }

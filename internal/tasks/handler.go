@@ -39,7 +39,7 @@ func (s *Server) ProcessTask(ctx context.Context, t *asynq.Task) (err error) {
 	ctx, leave := or(ctx, s.stop.ctx)
 	defer leave()
 	for range maxRounds {
-		err := s.round(ctx, ref)
+		err := s.traced(ctx, ref)
 		if !errors.Is(err, errAgain) {
 			return err
 		}
@@ -54,6 +54,13 @@ func (s *Server) recovered(ref reset.Ref, err *error) {
 		s.log.Error("a handler panicked, please report this", "row", ref.String(), "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
 		*err = rest(poison, "panic")
 	}
+}
+
+// traced is a round under a span of its own.
+func (s *Server) traced(ctx context.Context, ref reset.Ref) error {
+	ctx, span := s.tracing.reset(ctx, ref)
+	defer span.End()
+	return s.round(ctx, ref)
 }
 
 // round takes a row through the line and, at most, one call. nil ends the task.
@@ -81,7 +88,7 @@ func (s *Server) round(ctx context.Context, ref reset.Ref) error {
 		return left(ctx, err)
 	}
 	defer turn.permit.Unused()
-	return s.call(ref, row.Request, turn)
+	return s.call(ctx, ref, row.Request, turn)
 }
 
 // look keeps a row that is not to be called now from costing a token. Begin
@@ -193,6 +200,8 @@ func (s *Server) inLine(ctx context.Context, urgent bool) (turn, error) {
 	}
 	ctx, leave := or(ctx, here)
 	defer leave()
+	ctx, span := s.tracing.step(ctx, spanWait)
+	defer span.End()
 	t, err := s.nextTurn(ctx, urgent)
 	if err != nil && here.Err() != nil {
 		return turn{}, &later{why: errAside.Error()}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/rekeyhq/rekey/internal/breaker"
 	"github.com/rekeyhq/rekey/internal/campaign"
@@ -49,6 +50,8 @@ type Options struct {
 	Info    string
 	Log     *slog.Logger
 	Metrics *Metrics
+	// Tracer makes a span of each step of a row's way; nil makes none.
+	Tracer trace.Tracer
 }
 
 // Server serves one pool: it feeds the pool's queues when it holds the lease,
@@ -59,6 +62,7 @@ type Server struct {
 	name    string // of the pool
 	log     *slog.Logger
 	metrics *Metrics
+	tracing tracing
 
 	next    next
 	breaker *breaker.Breaker
@@ -81,7 +85,7 @@ type Server struct {
 func New(p Pool, o Options) *Server {
 	about := p.Store.Pool()
 	s := &Server{
-		pool: p, opts: o, name: about.Name, metrics: o.Metrics,
+		pool: p, opts: o, name: about.Name, metrics: o.Metrics, tracing: newTracing(o.Tracer, about.Name),
 		log:  newBounded(o.Log.With("pool", about.Name)),
 		next: newNext(about.Hour, p.Rehearsal), watch: newWatch(p.Store.Campaign),
 		aside: newAside(), keyless: &keyless{}, stop: newSignal(), end: newSignal(),
