@@ -22,6 +22,7 @@ type field struct {
 	twin  []string      // more arguments of the twin
 	redis []string      // of redis-server
 	rate  float64       // no quota where 0
+	quota string        // instead of rate, as rekey.yaml has it
 	late  time.Duration // of Redis's answers, through a proxy
 	pool  string        // more of the pool's settings
 	key   bool          // rosters are encrypted
@@ -67,7 +68,7 @@ func (f *field) startTwin(ctx context.Context) (err error) {
 }
 
 func (f *field) configure(context.Context) (err error) {
-	c := rig.Config{Redis: f.server.URL(), Twin: f.cognito.Address, Rate: f.rate, Pool: f.pool, Key: f.key}
+	c := rig.Config{Redis: f.server.URL(), Twin: f.cognito.Address, Rate: f.rate, Quota: f.quota, Pool: f.pool, Key: f.key}
 	if c.Rate == 0 {
 		c.Rate, c.Burst = rig.NoQuota, 1000
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,12 +21,15 @@ type about struct {
 	System     string    `json:"system"`
 	Go         string    `json:"go"`
 	Redis      string    `json:"redis"`
+	// Load is the machine's load average of a minute before anything was started;
+	// below 0 where it cannot be told.
+	Load float64 `json:"load"`
 }
 
 func machine(ctx context.Context) about {
 	return about{
 		Processor: processor(), Processors: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH,
-		Go: strings.Replace(runtime.Version(), "go", "Go ", 1), Redis: redisVersion(ctx),
+		Go: strings.Replace(runtime.Version(), "go", "Go ", 1), Redis: redisVersion(ctx), Load: loadAverage(),
 	}
 }
 
@@ -38,6 +42,17 @@ func processor() string {
 		}
 	}
 	return "an unknown processor"
+}
+
+// loadAverage is the one of a minute, as Linux tells it.
+func loadAverage() float64 {
+	text, _ := os.ReadFile("/proc/loadavg") // where there is none it is unknown
+	first, _, _ := strings.Cut(string(text), " ")
+	v, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return -1
+	}
+	return v
 }
 
 func redisVersion(ctx context.Context) string {

@@ -119,9 +119,9 @@ func (r *report) ask(ctx context.Context, f *field, row string, rows int, args .
 	if err != nil {
 		return fmt.Errorf("%s: %w", row, err)
 	}
-	figures := map[string]float64{readTime: ran.Took.Seconds(), readMemory: float64(ran.Peak)}
-	if rows > 0 {
-		figures[readSpeed] = float64(rows) / ran.Took.Seconds()
+	figures := map[string]float64{readTime: ran.Took.Seconds()}
+	if rows > 0 { // others end before their memory could be seen
+		figures[readSpeed], figures[readMemory] = float64(rows)/ran.Took.Seconds(), float64(ran.Peak)
 	}
 	r.add(row, figures)
 	return nil

@@ -147,5 +147,10 @@ func (a about) String() string {
 	if a.Runs == 1 {
 		runs = "One run"
 	}
-	return fmt.Sprintf("%s, %s: %s, %d processors, %s; %s, %s.", runs, a.At.Format(time.DateOnly), a.Processor, a.Processors, a.System, a.Go, a.Redis)
+	load := "unknown"
+	if a.Load >= 0 {
+		load = decimals(2, "")(a.Load)
+	}
+	return fmt.Sprintf("%s, %s: %s, %d processors, %s; %s, %s; load average before anything was started: %s.",
+		runs, a.At.Format(time.DateOnly), a.Processor, a.Processors, a.System, a.Go, a.Redis, load)
 }

@@ -2,5 +2,5 @@ package main
 
 // tables are all there are, in the order in which they are printed.
 func tables() []table {
-	return []table{load(), limiter(), react(), read(), send()}
+	return []table{load(), limiter(), react(), read(), users(), send()}
 }

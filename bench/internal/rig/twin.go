@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"time"
@@ -16,6 +17,7 @@ import (
 // Twin is a running twin of Cognito.
 type Twin struct {
 	Address string // host and port
+	Began   time.Time
 	journal string
 }
 
@@ -32,6 +34,7 @@ func (s *Stage) Twin(users int, args ...string) (*Twin, error) {
 	if t.Address, err = p.Address(patience); err != nil {
 		return nil, fmt.Errorf("the twin: %w", err)
 	}
+	t.Began = time.Now()
 	return t, nil
 }
 
@@ -54,6 +57,27 @@ func (t *Twin) Journal() ([]cognitosim.Entry, error) {
 		calls = append(calls, e)
 	}
 	return calls, nil
+}
+
+// Others returns what became of other people's calls, second by second.
+func (t *Twin) Others(ctx context.Context) (all []cognitosim.OthersInSecond, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.Address+"/others", nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("the twin: %w", err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	for lines := json.NewDecoder(answer.Body); lines.More(); {
+		var one cognitosim.OthersInSecond
+		if err := lines.Decode(&one); err != nil {
+			return nil, fmt.Errorf("the twin, of others: %w", err)
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // Called returns when somebody has called.
@@ -90,6 +114,7 @@ type Config struct {
 	// Rate is the quota's limit, of which all is used.
 	Rate  float64
 	Burst int    // 0 is the default
+	Quota string // instead of both, YAML flow: "limit: 30"
 	Pool  string // more of the pool's settings, YAML flow: "concurrency: 128, "
 	Key   bool   // rosters are encrypted
 }
@@ -107,6 +132,9 @@ func (s *Stage) Configure(name string, c Config) (string, error) {
 		}
 		keys = "roster_keys: [{file: roster-key}]"
 	}
+	if c.Quota == "" {
+		c.Quota = fmt.Sprintf("limit: %g, share: 1, echo: 0, burst: %d", c.Rate, max(2, c.Burst))
+	}
 	return s.Write(name, fmt.Sprintf(`
 redis: %s
 listen: 127.0.0.1:0
@@ -114,6 +142,6 @@ listen: 127.0.0.1:0
 pools:
   bench: {region: eu-west-1, client_id: rekeytwin, endpoint: "http://%s", %squota: bench}
 quotas:
-  bench: {limit: %g, share: 1, echo: 0, burst: %d}
-`, c.Redis, keys, c.Twin, c.Pool, c.Rate, max(2, c.Burst)))
+  bench: {%s}
+`, c.Redis, keys, c.Twin, c.Pool, c.Quota))
 }
