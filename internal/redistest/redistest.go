@@ -27,10 +27,20 @@ func New(t testing.TB, args ...string) *redis.Client {
 // Real is [New] for a test that needs a redis-server: without one it is skipped.
 func Real(t testing.TB, args ...string) *embedredis.Server {
 	t.Helper()
-	if !embedredis.Available() && !required() {
-		t.Skip("needs a redis-server on PATH")
-	}
+	Need(t)
 	return Server(t, args...)
+}
+
+// Need skips a test that needs a redis-server where there is none.
+func Need(t testing.TB) {
+	t.Helper()
+	if embedredis.Available() {
+		return
+	}
+	if required() {
+		t.Fatal("REKEY_TEST_REDIS=required, and there is no redis-server on PATH")
+	}
+	t.Skip("needs a redis-server on PATH")
 }
 
 // Server starts a fresh server, for tests that kill it or hand its URL on.
@@ -65,9 +75,7 @@ func start(t testing.TB, o embedredis.Options) (*embedredis.Server, error) {
 // redis-server the test is skipped.
 func Listening(t testing.TB, options func(port string) embedredis.Options) (s *embedredis.Server, port string) {
 	t.Helper()
-	if !embedredis.Available() && !required() {
-		t.Skip("needs a redis-server on PATH")
-	}
+	Need(t)
 	var err error
 	for range 5 { // somebody else may be faster to take the port
 		port = Port(t)

@@ -97,6 +97,7 @@ func plain(n ast.Node, source []byte) string {
 // block is fenced text.
 type block struct {
 	language string
+	note     string // what stands behind the language
 	text     string
 	line     int // of its first line in the document
 }
@@ -105,11 +106,12 @@ func (d document) blocks() []block {
 	var all []block
 	each(d, func(n *ast.FencedCodeBlock) {
 		lines := n.Lines()
-		if lines.Len() == 0 {
+		if lines.Len() == 0 || n.Info == nil {
 			return
 		}
 		at := strings.Count(string(d.source[:lines.At(0).Start]), "\n") + 1
-		all = append(all, block{string(n.Language(d.source)), string(lines.Value(d.source)), at})
+		language, note, _ := strings.Cut(string(n.Info.Value(d.source)), " ")
+		all = append(all, block{language, note, string(lines.Value(d.source)), at})
 	})
 	return all
 }
