@@ -29,6 +29,13 @@ const (
 	readRate = 300
 )
 
+// Why goals are missed, where they are.
+const (
+	readSlow = "There is no index: chunk by chunk is read from Redis, decompressed and written out, in the order of the file, by one process that shares " +
+		"the machine with Redis."
+	readHeavy = "Most of it is the same with one campaign: the SDK, its connections and what is in hand. A campaign adds the chunks that are being read."
+)
+
 // read is what it costs to ask for a campaign, and to hold many.
 func read() table {
 	return table{
@@ -38,10 +45,10 @@ func read() table {
 		columns: []column{{readTime, seconds}, {readSpeed, count}, {readMemory, megabytes}},
 		measure: measureRead,
 		goals: []goal{
-			{what: readReport, want: "≥ 500 k rows/s", figure: cell(readReport, readSpeed), show: count, atLeast: 500e3},
-			{what: readKeyed, want: "≥ 500 k rows/s", figure: cell(readKeyed, readSpeed), show: count, atLeast: 500e3},
-			{what: readFind, want: "≤ 1 s", figure: cell(readFind, readTime), show: seconds, atMost: 1},
-			{what: readTen, want: "≤ 60 MB", figure: cell(readTen, readMemory), show: megabytes, atMost: 60e6},
+			{what: readReport, want: "≥ 500 k rows/s", figure: cell(readReport, readSpeed), show: count, atLeast: 500e3, why: readSlow},
+			{what: readKeyed, want: "≥ 500 k rows/s", figure: cell(readKeyed, readSpeed), show: count, atLeast: 500e3, why: readSlow},
+			{what: readFind, want: "≤ 1 s", figure: cell(readFind, readTime), show: seconds, atMost: 1, why: readSlow},
+			{what: readTen, want: "≤ 60 MB", figure: cell(readTen, readMemory), show: megabytes, atMost: 60e6, why: readHeavy},
 		},
 	}
 }

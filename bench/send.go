@@ -55,6 +55,11 @@ func compared() []does {
 
 func (w way) row(d does) string { return w.name + ": " + d.name }
 
+// sendSlow is why goals are missed, where they are.
+const sendSlow = "A call needs its mark before it and its answer after it, each a script that keeps record, counters and lists right, and its username from the " +
+	"roster; the feeder reads and enqueues meanwhile. That is the price of a row that is never forgotten and of a user who never holds two codes, " +
+	"and no quota of AWS's is high enough for it to matter."
+
 // send compares a worker without a quota with asynq's own ceiling.
 func send() table {
 	t := table{
@@ -72,7 +77,7 @@ func send() table {
 	for _, w := range ways() {
 		t.goals = append(t.goals, goal{
 			what: w.name + ": rekey, by asynq's ceiling less the SDK's cost", want: "≥ 60 %",
-			figure: quotient(sendSpeed, w.row(rekey), w.row(sdk)), show: percent, atLeast: 0.6,
+			figure: quotient(sendSpeed, w.row(rekey), w.row(sdk)), show: percent, atLeast: 0.6, why: sendSlow,
 		})
 	}
 	return t

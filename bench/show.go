@@ -126,6 +126,10 @@ func (m measured) markdown(t table) string {
 			}
 		})
 	}
+	whys, whats := t.missed(&m.report)
+	for _, why := range whys {
+		fmt.Fprintf(&b, "\nMissed: *%s*. %s\n", strings.Join(whats[why], "*, *"), why)
+	}
 	fmt.Fprintf(&b, "\n%s\n", m.About)
 	return b.String()
 }

@@ -155,6 +155,9 @@ type goal struct {
 	show    func(float64) string
 	atLeast float64 // or
 	atMost  float64
+	// why is what is said where it is missed. It has no figures: those are the
+	// table's.
+	why string
 }
 
 // cell is a goal's figure that stands in the table.
@@ -171,18 +174,39 @@ func quotient(head, name, base string) func(*report) (float64, bool) {
 	}
 }
 
+// missed are the goals that were, by why.
+func (t table) missed(r *report) (whys []string, whats map[string][]string) {
+	whats = map[string][]string{}
+	for _, g := range t.goals {
+		if _, met := g.verdict(r); g.why == "" || met == metYes || met == metUnknown {
+			continue
+		}
+		if whats[g.why] == nil {
+			whys = append(whys, g.why)
+		}
+		whats[g.why] = append(whats[g.why], g.what)
+	}
+	return whys, whats
+}
+
+// What verdict says beside by how much a goal is missed.
+const (
+	metYes     = "yes"
+	metUnknown = "not measured"
+)
+
 // verdict says whether a goal is met, and where it is not by how much.
 func (g goal) verdict(r *report) (figure, met string) {
 	v, ok := g.figure(r)
 	if !ok {
-		return "–", "not measured"
+		return "–", metUnknown
 	}
 	bound, missed := g.atLeast, v < g.atLeast
 	if g.atMost > 0 {
 		bound, missed = g.atMost, v > g.atMost
 	}
 	if !missed {
-		return g.show(v), "yes"
+		return g.show(v), metYes
 	}
 	if bound == 0 {
 		return g.show(v), "no"

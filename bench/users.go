@@ -109,6 +109,10 @@ func fixedRate(ctx context.Context, f *field) error {
 
 func (c crowd) row(b beside) string { return c.name + ": " + b.name }
 
+// usersBlind is why goals are missed, where they are.
+const usersBlind = "AWS tells nobody what others use: that the room has ended is told by a throttle alone, and that there is more only by trying. The rate " +
+	"follows within seconds, while others come by chance, now more and now fewer."
+
 // users is what a campaign does to people who want to log in meanwhile.
 func users() table {
 	t := table{
@@ -126,11 +130,11 @@ func users() table {
 	for _, c := range crowds() {
 		row, alone := c.row(all[1]), c.row(all[0])
 		if c.rate > 0 {
-			t.goals = append(t.goals, goal{what: row + ": throttled, more than with nobody", want: "< 1 %", figure: moreThrottled(row, alone), show: percent, atMost: 0.01})
+			t.goals = append(t.goals, goal{what: row + ": throttled, more than with nobody", want: "< 1 %", figure: moreThrottled(row, alone), show: percent, atMost: 0.01, why: usersBlind})
 		}
-		t.goals = append(t.goals, goal{what: row + ": of the rest used", want: "≥ 90 %", figure: cell(row, usersUsed), show: percent, atLeast: 0.9})
+		t.goals = append(t.goals, goal{what: row + ": of the rest used", want: "≥ 90 %", figure: cell(row, usersUsed), show: percent, atLeast: 0.9, why: usersBlind})
 		if c.settled > 0 {
-			t.goals = append(t.goals, goal{what: row + ": off the new rest, 10 s after", want: "≤ 10 %", figure: off(row), show: percent, atMost: 0.1})
+			t.goals = append(t.goals, goal{what: row + ": off the new rest, 10 s after", want: "≤ 10 %", figure: off(row), show: percent, atMost: 0.1, why: usersBlind})
 		}
 	}
 	return t
