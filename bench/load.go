@@ -95,13 +95,16 @@ func measureLoad(ctx context.Context, s *rig.Stage) (r report, err error) {
 // acceptAll adds what a row needs in the end.
 func (r *report) acceptAll(ctx context.Context, s *rig.Stage) error {
 	n := s.Size(50_000, 2_000)
-	for name, key := range map[string]bool{rekeyMillion: false, rekeyKeyed: true} {
-		s.Note("%s: %d users accepted", name, n)
-		done, err := accepted(ctx, s, n, key)
+	for _, of := range []struct {
+		name string
+		key  bool
+	}{{rekeyMillion, false}, {rekeyKeyed, true}} {
+		s.Note("%s: %d users accepted", of.name, n)
+		done, err := accepted(ctx, s, n, of.key)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("%s: %w", of.name, err)
 		}
-		row, _ := find(r.Rows, name)
+		row, _ := find(r.Rows, of.name)
 		row.Figures[loadDone] = done
 	}
 	r.note("*All accepted* was measured with %s users, each of whom a worker called.", count(float64(n)))

@@ -4,10 +4,14 @@
 //
 //	go run ./bench                                 every table
 //	go run ./bench load send                       these
-//	go run ./bench -short                          does the program still work? a minute or two
+//	go run ./bench -short                          does the program still work? two or three minutes
 //	go run ./bench -document docs/performance.md   and write their figures into the document
 //
 // It starts what it needs: redis-server must be on PATH, and it runs on Linux.
+// Of what rekey is held against, asynq alone is a library of rekey's; the rest is
+// in bench/peers, a module of its own. Where one of them cannot be had, since
+// there is no Node, no PostgreSQL or no way to their packages, its row is empty
+// and a note says so.
 // It promises that what it prints was measured in that run, and that nothing it
 // started outlives it. Its weak spot is the machine: redis-server, the twin of
 // Cognito, the workers and whatever they are compared with share its processors,

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/rekeyhq/rekey/bench/internal/rig"
 	"github.com/rekeyhq/rekey/internal/embedredis"
 )
 
@@ -58,6 +61,20 @@ func TestTheMiddleOfThreeRunsIsPrinted(t *testing.T) {
 	}
 	if v := median([]float64{1, 2}); v != 1.5 {
 		t.Errorf("of two: %v, want 1.5", v)
+	}
+}
+
+func TestAPeerThatIsNotHereHasAnEmptyRowAndANote(t *testing.T) {
+	var r report
+	if err := r.absent("it", fmt.Errorf("began: %w", &rig.Absent{Why: "no node on PATH"})); err != nil {
+		t.Fatal(err)
+	}
+	text := measured{report: r}.text(table{columns: []column{{"n", count}}})
+	if !strings.Contains(text, "it: not here: no node on PATH.") || !strings.Contains(text, "–") {
+		t.Errorf("it says:\n%s", text)
+	}
+	if err := r.absent("it", errors.New("it broke")); err == nil {
+		t.Error("one that broke counts as one that is not here")
 	}
 }
 
