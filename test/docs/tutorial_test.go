@@ -17,24 +17,24 @@ func TestTheTutorialRunsAndShowsWhatIsSaid(t *testing.T) {
 	s.swap = strings.NewReplacer(twin, here)
 	// Ten seconds of the campaign may be more than ten seconds.
 	s.more = `sleep() { while [ "$(wc -l <calls.ndjson)" -lt 150 ]; do command sleep 0.2; done; }` + "\n"
-	compare(t, read(t, "docs/tutorial.md"), s, strings.NewReplacer(here, twin))
+	const document = "docs/tutorial.md"
+	compare(t, document, s, read(t, document).steps(), strings.NewReplacer(here, twin))
 }
 
-// compare plays a document's steps, and holds what it shows against what is said.
-func compare(t *testing.T, d document, s *session, back *strings.Replacer) {
+// compare plays steps of a document, and holds what it shows against what is said.
+func compare(t *testing.T, path string, s *session, steps []step, back *strings.Replacer) {
 	t.Helper()
-	steps := d.steps()
 	shows := 0
 	for i, said := range s.play(steps) {
 		if st := steps[i]; st.shown != nil {
 			shows++
 			if said = back.Replace(said); !holds(*st.shown, said) {
-				t.Errorf("%s:%d shows\n%s\nand it says\n%s", d.path, st.shown.line, st.shown.text, said)
+				t.Errorf("%s:%d shows\n%s\nand it says\n%s", path, st.shown.line, st.shown.text, said)
 			}
 		}
 	}
 	if shows == 0 {
-		t.Errorf("%s shows nothing", d.path)
+		t.Errorf("%s shows nothing", path)
 	}
 }
 
