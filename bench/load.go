@@ -94,7 +94,7 @@ func measureLoad(ctx context.Context, s *rig.Stage) (r report, err error) {
 
 // acceptAll adds what a row needs in the end.
 func (r *report) acceptAll(ctx context.Context, s *rig.Stage) error {
-	n := s.Size(50_000, 2_000)
+	n := s.Size(30_000, 2_000)
 	for _, of := range []struct {
 		name string
 		key  bool

@@ -112,7 +112,7 @@ func (r *report) send(ctx context.Context, s *rig.Stage, w way, d does) error {
 	if err != nil {
 		return err
 	}
-	figures, err := busy.rate(ctx, f, s.Size(4, 1))
+	figures, err := busy.rate(ctx, f, s.Size(3, 1))
 	if err == nil {
 		r.add(w.row(d), figures)
 	}
