@@ -48,7 +48,7 @@ func call(ctx context.Context, s *campaign.Store, ref reset.Ref, answer []string
 	}
 	b, err := s.Begin(ctx, m)
 	if err != nil || b.Answer != campaign.AnswerGo {
-		return errors.Join(err, fmt.Errorf("Begin answered %v", b.Answer))
+		return errors.Join(err, fmt.Errorf("a row could not begin: it answered %v", b.Answer))
 	}
 	v, err := verdict(answer)
 	if err != nil || v.State == campaign.Calling {

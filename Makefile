@@ -1,0 +1,32 @@
+# What one does often. What a change must pass is .ci/run.
+
+BASE ?= main
+BENCH ?= .
+COUNT ?= 6
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint generate bench deploy-check chaos
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## the programs, into bin/
+	go build -o bin/ ./cmd/...
+
+test: ## the tests of internal/ and cmd/; with a redis-server on PATH they use it
+	go test ./internal/... ./cmd/...
+
+lint: ## format, modules, vet, staticcheck, workflows
+	.ci/lint
+
+generate: ## write the references in docs/ anew, from the code
+	go generate ./...
+
+bench: ## benchmarks against BASE=main, by benchstat; BENCH=regexp, COUNT=6
+	.ci/bench '$(BASE)' '$(BENCH)' '$(COUNT)'
+
+deploy-check: ## what is in deploy/, each with the tool that knows it
+	.ci/deploy
+
+chaos: ## a minute in which everything breaks, 2,000 users
+	go run ./test/chaos -users 2000 -duration 1m
