@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -165,7 +166,7 @@ func (f *field) accepted(ctx context.Context) (float64, error) {
 // processed counts the tasks that asynq is done with.
 func (f *field) processed(ctx context.Context) (float64, error) {
 	n, err := f.rdb.Get(ctx, "asynq:{"+asynqQueue+"}:processed").Float64()
-	if err == redis.Nil {
+	if errors.Is(err, redis.Nil) {
 		return 0, nil
 	}
 	return n, err

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -49,7 +50,7 @@ func times(v float64) string {
 
 // heads are all of the table's columns, the reckoned ones last.
 func (t table) heads() []column {
-	all := t.columns[:len(t.columns):len(t.columns)]
+	all := slices.Clip(t.columns)
 	for _, r := range t.ratios {
 		all = append(all, column{r.head, times})
 	}

@@ -40,8 +40,7 @@ func (u *unread) note(err error) bool {
 		return true
 	}
 	u.parts++
-	var missing roster.ErrNoKey
-	if errors.As(err, &missing) {
+	if missing, ok := errors.AsType[roster.ErrNoKey](err); ok {
 		if u.keys[missing.ID] {
 			return true
 		}

@@ -220,7 +220,7 @@ func (s *steady) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.File.Read(b)
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return n, err
 	}
 	now, err := s.Stat()

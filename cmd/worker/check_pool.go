@@ -23,7 +23,7 @@ func quotaOf(q config.Quota) ratelimit.Quota {
 // quota compares the file's numbers with AWS's, and with other workers'.
 func (k *check) quota(ctx context.Context) {
 	for _, q := range k.quotas() {
-		f := finding{}
+		var f finding
 		if state, err := ratelimit.Peek(ctx, k.rdb, q.Name); err != nil {
 			f = k.error(err)
 		} else {

@@ -52,7 +52,7 @@ func TestAUserWithTooFewRightsIsToldWhichAndIsFitWithThem(t *testing.T) {
 func setUser(t *testing.T, s *embedredis.Server, rules string) {
 	t.Helper()
 	args := []any{"acl", "setuser", "rekey"}
-	for _, rule := range strings.Fields(rules) {
+	for rule := range strings.FieldsSeq(rules) {
 		args = append(args, rule)
 	}
 	if err := redistest.Client(t, s).Do(t.Context(), args...).Err(); err != nil {

@@ -251,10 +251,10 @@ func (s *stage) load(ctx context.Context, p *cli.Program) (campaign.Plan, error)
 		return campaign.Plan{}, err
 	}
 	defer end()
-	any, err := campaign.ParseMaxRejects("100%") // what is left out was said
+	every, err := campaign.ParseMaxRejects("100%") // what is left out was said
 	if err != nil {
 		return campaign.Plan{}, err
 	}
 	// Without the guard: a storm that halts the campaign would show less of it.
-	return s.store.Load(ctx, campaign.Spec{ID: demoID, Guard: campaign.GuardOff(), MaxRejects: any, File: filepath.Base(s.o.file)}, r)
+	return s.store.Load(ctx, campaign.Spec{ID: demoID, Guard: campaign.GuardOff(), MaxRejects: every, File: filepath.Base(s.o.file)}, r)
 }

@@ -32,9 +32,9 @@ const (
 )
 
 var (
-	// ErrOpen: the cool-down is not over.
+	// ErrOpen says that the cool-down is not over.
 	ErrOpen = errors.New("the breaker is open")
-	// ErrProbing: as many probes as are allowed are under way.
+	// ErrProbing says that as many probes as are allowed are under way.
 	ErrProbing = errors.New("the breaker is half-open and its probes are under way")
 )
 

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -105,7 +106,7 @@ func usersOf(codec *roster.Codec, ch *chunkRows, chunk *redis.StringCmd) (roster
 // packedIn returns the bytes of a chunk that is there.
 func packedIn(chunk *redis.StringCmd) ([]byte, error) {
 	b, err := chunk.Bytes()
-	if err == redis.Nil {
+	if errors.Is(err, redis.Nil) {
 		err = errMissing
 	}
 	return b, err

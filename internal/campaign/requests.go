@@ -29,8 +29,7 @@ func (s *Store) damaged(ref reset.Ref, key string, err error) error {
 
 // unreadable tells a key that is not there from damage.
 func unreadable(e ErrDamaged) error {
-	var missing roster.ErrNoKey
-	if errors.As(e.Err, &missing) {
+	if missing, ok := errors.AsType[roster.ErrNoKey](e.Err); ok {
 		return ErrNoKey{Campaign: e.Campaign, First: e.First, Last: e.Last, Err: missing}
 	}
 	return e

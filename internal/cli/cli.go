@@ -92,13 +92,13 @@ func Main(run Run) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	err := guarded(run, ctx, os.Args)
+	err := guarded(ctx, run, os.Args)
 	Report(os.Stderr, Name(os.Args), err)
 	return Code(err)
 }
 
 // guarded turns a panic into an error.
-func guarded(run Run, ctx context.Context, args []string) (err error) {
+func guarded(ctx context.Context, run Run, args []string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("this is a bug, please report it with what you did: %v at %s", p, origin(debug.Stack()))

@@ -40,9 +40,9 @@ func TestAnErrorBringsItsExitCode(t *testing.T) {
 func TestAPanicIsOneLineThatSaysItIsABug(t *testing.T) {
 	t.Parallel()
 	var rows []int
-	err := guarded(func(context.Context, []string, func(string) string, io.Reader, io.Writer, io.Writer) error {
+	err := guarded(t.Context(), func(context.Context, []string, func(string) string, io.Reader, io.Writer, io.Writer) error {
 		return fmt.Errorf("%d", rows[len(rows)])
-	}, t.Context(), nil)
+	}, nil)
 	var b bytes.Buffer
 	Report(&b, "campaign", err)
 	if s := b.String(); Code(err) != CodeFailed || strings.Count(s, "\n") != 1 || !strings.Contains(s, "this is a bug") ||

@@ -87,8 +87,7 @@ func (d *dialler) dial(ctx context.Context) (*wire, error) {
 }
 
 func dialCause(err error) reset.Cause {
-	var dns *net.DNSError
-	if errors.As(err, &dns) {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return reset.DNS
 	}
 	return reset.Dial

@@ -3,6 +3,7 @@ package cognito
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -297,10 +298,10 @@ func TestWireReadsNothingWithoutACall(t *testing.T) {
 		far.Close()
 	}()
 	w := &wire{Conn: near}
-	if n, err := w.Read(make([]byte, 10)); n != 0 || err != io.EOF {
+	if n, err := w.Read(make([]byte, 10)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d %v", n, err)
 	}
-	if n, err := w.Write([]byte("x")); n != 0 || err != errGateClosed {
+	if n, err := w.Write([]byte("x")); n != 0 || !errors.Is(err, errGateClosed) {
 		t.Errorf("%d %v", n, err)
 	}
 }

@@ -140,7 +140,7 @@ func TestGateOpensInTimeAlone(t *testing.T) {
 			if g.open() != c.open {
 				t.Errorf("%s: open is %v", name, !c.open)
 			}
-			if unsent, why := g.close(); unsent == c.open || !c.open && why != ErrLate {
+			if unsent, why := g.close(); unsent == c.open || !c.open && !errors.Is(why, ErrLate) {
 				t.Errorf("%s: unsent %v, why %v", name, unsent, why)
 			}
 		})
@@ -170,7 +170,7 @@ func TestGateClosesByItselfWhileNobodyWrites(t *testing.T) {
 		if d := time.Since(begun); d != time.Second {
 			t.Errorf("after %v", d)
 		}
-		if unsent, why := g.close(); !unsent || why != ErrNoConnection {
+		if unsent, why := g.close(); !unsent || !errors.Is(why, ErrNoConnection) {
 			t.Errorf("unsent %v, why %v", unsent, why)
 		}
 	})

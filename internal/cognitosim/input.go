@@ -78,8 +78,7 @@ func (s *Sim) refusal(r *http.Request, c *call, body []byte) *Answer {
 // malformed answers a body that is not JSON, or of the wrong shape.
 func malformed(err error) Answer {
 	a := Answer{Code: "SerializationException"}.filled()
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		a.Text = fmt.Sprintf("%s_VALUE can not be converted to a String", strings.ToUpper(wrong.Value))
 	}
 	return a

@@ -3,6 +3,7 @@ package cognitosim
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"slices"
 	"time"
 )
@@ -66,9 +67,5 @@ func (j *journal) add(e Entry) error {
 func (j *journal) snapshot() []Entry { return slices.Clone(j.entries) }
 
 func (j *journal) bySecond() map[int64]int {
-	out := make(map[int64]int, len(j.seconds))
-	for second, n := range j.seconds {
-		out[second] = n
-	}
-	return out
+	return maps.Clone(j.seconds)
 }

@@ -46,7 +46,7 @@ type User struct {
 }
 
 // Users are the pool's users: the listed ones, and N generated ones named
-// user000000, user000001, …
+// user000000, user000001, and so on.
 type Users struct {
 	N    int
 	List []User

@@ -154,7 +154,7 @@ func (s *Sim) form(n int64) Form {
 func hangUp(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // HTTP/2: the stream alone is reset
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way: over HTTP/2 the stream alone is reset
 	}
 	raw := conn
 	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {

@@ -36,8 +36,8 @@ func newScripts() scripts {
 	}
 }
 
-// ErrAnswer: a script answered what this version does not know. It is never
-// taken for one of the answers that it knows.
+// ErrAnswer says that a script answered what this version does not know. It is
+// never taken for one of the answers that it knows.
 var ErrAnswer = errors.New("an unknown answer of a script; all of rekey's programs must be of one version")
 
 func unknown(script string, answer any) error {

@@ -3,6 +3,7 @@ package roster
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -256,7 +257,7 @@ func splitHere(b *testing.B, data []byte) {
 	for err == nil {
 		_, err = f.next()
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		b.Fatal(err)
 	}
 }

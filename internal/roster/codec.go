@@ -51,22 +51,22 @@ func (c *Codec) key(id [idBytes]byte) (*loadKey, error) {
 
 // Pack turns up to [ChunkRows] rows into the chunk of that number.
 func (c *Codec) Pack(number int64, rows []Row) ([]byte, error) {
-	clear, err := Pack(rows)
+	plain, err := Pack(rows)
 	if err != nil || c.sealing == nil {
-		return clear, err
+		return plain, err
 	}
-	return c.sealing.seal(number, clear), nil
+	return c.sealing.seal(number, plain), nil
 }
 
 // Unpack reads what [Codec.Pack] wrote for that number. Whatever the bytes are,
 // it needs bounded memory and answers with rows or an error: [ErrNoKey] when
 // the key is not there, else one that wraps [ErrDamaged].
 func (c *Codec) Unpack(number int64, chunk []byte) ([]Row, error) {
-	clear, err := c.open(number, chunk)
+	plain, err := c.open(number, chunk)
 	if err != nil {
 		return nil, err
 	}
-	return unpackClear(clear)
+	return unpackClear(plain)
 }
 
 // open returns the clear chunk.
@@ -117,7 +117,7 @@ func (c *Codec) SameDigest(kept string, sum [sha256.Size]byte) (bool, error) {
 	}
 	var b [idBytes]byte
 	if n, err := hex.Decode(b[:], []byte(id[:min(len(id), 2*idBytes)])); n != idBytes || err != nil {
-		return false, nil
+		return false, nil //nolint:nilerr // what is no digest of ours is not the same one
 	}
 	key, err := c.key(b)
 	if err != nil {

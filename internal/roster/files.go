@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -101,7 +102,7 @@ func (r *Reader) nextFile() error {
 func (r *Reader) record() (record, error) {
 	for {
 		rec, err := r.format.next()
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return rec, named(r.files.name, err)
 		}
 		if err := r.files.close(); err != nil {

@@ -47,14 +47,14 @@ func openNDJSON(src *source, o Options) (*ndjson, error) {
 	var f *ndjson
 	for _, name := range candidates {
 		f = &ndjson{src: src, username: name, defaults: o.Defaults, used: []string{name}}
-		if _, err = f.parse(trimEnd(line)); err != errNoUsername {
+		if _, err = f.parse(trimEnd(line)); !errors.Is(err, errNoUsername) {
 			break
 		}
 	}
-	switch err {
-	case errNotUTF8, errNotJSON, errNotObject:
+	switch {
+	case errors.Is(err, errNotUTF8), errors.Is(err, errNotJSON), errors.Is(err, errNotObject):
 		return nil, fmt.Errorf("line %d %w: NDJSON has one whole object in each line, in UTF-8%s", src.line, err, advice(src))
-	case errNoUsername:
+	case errors.Is(err, errNoUsername):
 		return nil, fmt.Errorf("line %d: no field for the username: looked for %s; the line has %s. Name the field with --username-column",
 			src.line, strings.Join(candidates, ", "), listNames(slices.Concat(f.used[1:], f.ignored)))
 	}

@@ -113,7 +113,7 @@ func (r *Reader) Rows() iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for !r.ended {
 			row, ok, err := r.next()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				r.stats.Digest = r.digest.end()
 				r.ended = true
 				return

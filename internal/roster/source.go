@@ -32,7 +32,7 @@ func newSource(r io.Reader) *source {
 func (s *source) window() []byte { return s.buf[s.start:s.end] }
 
 // ended reports whether the window reaches to the end of the file.
-func (s *source) ended() bool { return s.err == io.EOF }
+func (s *source) ended() bool { return errors.Is(s.err, io.EOF) }
 
 // full reports whether the window holds as much as a row may have.
 func (s *source) full() bool { return s.end-s.start > MaxRecord }
@@ -122,7 +122,7 @@ func (s *source) advance(n int, lines int64) {
 func (s *source) skipBlank() (bool, error) {
 	for {
 		line, err := s.peekLine()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return false, nil
 		}
 		if err != nil {

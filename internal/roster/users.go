@@ -30,17 +30,17 @@ func (u Users) Username(slot int) reset.Personal { return u.names[slot] }
 // Users reads a part of what [Codec.Pack] wrote for that number. Like
 // [Codec.Unpack] it answers with users or an error, whatever the bytes are.
 func (c *Codec) Users(number int64, chunk []byte) (Users, error) {
-	clear, err := c.open(number, chunk)
+	plain, err := c.open(number, chunk)
 	if err != nil {
 		return Users{}, err
 	}
-	return usersIn(clear)
+	return usersIn(plain)
 }
 
-func usersIn(clear []byte) (Users, error) {
+func usersIn(plain []byte) (Users, error) {
 	c := nameColumns.Get().(*nameColumn)
 	defer nameColumns.Put(c)
-	if err := c.unpack(clear); err != nil {
+	if err := c.unpack(plain); err != nil {
 		return Users{}, err
 	}
 	names, all, from := make([]string, len(c.ends)), string(c.texts), 0
@@ -71,12 +71,12 @@ func NewSearch(username reset.Personal, caseSensitive bool) *Search {
 // In returns which rows of the piece of that number name the user, and how many
 // rows it has. Its errors are those of [Codec.Unpack].
 func (s *Search) In(codec *Codec, number int64, piece []byte) (slots []int, rows int, err error) {
-	clear, err := codec.open(number, piece)
+	plain, err := codec.open(number, piece)
 	if err != nil {
 		return nil, 0, err
 	}
 	c := &s.column
-	if err := c.unpack(clear); err != nil {
+	if err := c.unpack(plain); err != nil {
 		return nil, 0, err
 	}
 	same := s.sameASCII

@@ -45,7 +45,9 @@ func store(ctx context.Context) (*campaign.Store, error) {
 	return campaign.Open(ctx, rdb, campaign.Pool{Name: "prod", Hour: reset.Hour(time.Hour), Retention: 720 * time.Hour})
 }
 
-// redisCommand prints what a command of Redis answers: redis KEYS *
+// redisCommand prints what a command of Redis answers:
+//
+//	redis KEYS *
 func redisCommand(ctx context.Context, args []string) error {
 	rdb, err := open()
 	if err != nil {
@@ -63,7 +65,9 @@ func redisCommand(ctx context.Context, args []string) error {
 	return err
 }
 
-// present makes a worker serve the pool: present NAME
+// present makes a worker serve the pool:
+//
+//	present NAME
 func present(ctx context.Context, args []string) error {
 	s, err := store(ctx)
 	if err != nil {
@@ -72,7 +76,9 @@ func present(ctx context.Context, args []string) error {
 	return s.Presence(ctx, args[0], "")
 }
 
-// load loads a file as enqueue does: load CAMPAIGN FILE [PRIORITY]
+// load loads a file as enqueue does:
+//
+//	load CAMPAIGN FILE [PRIORITY]
 func load(ctx context.Context, args []string) error {
 	s, err := store(ctx)
 	if err != nil {
@@ -94,7 +100,9 @@ func load(ctx context.Context, args []string) error {
 	return err
 }
 
-// pause pauses a campaign: pause CAMPAIGN REASON
+// pause pauses a campaign:
+//
+//	pause CAMPAIGN REASON
 func pause(ctx context.Context, args []string) error {
 	s, err := store(ctx)
 	if err != nil {
@@ -120,7 +128,9 @@ func find(ctx context.Context, s *campaign.Store, id string) (campaign.Campaign,
 	return all[0], nil
 }
 
-// gz compresses a file: gz FROM TO
+// gz compresses a file:
+//
+//	gz FROM TO
 func gz(_ context.Context, args []string) error {
 	from, err := os.Open(args[0])
 	if err != nil {

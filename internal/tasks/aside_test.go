@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,11 +55,11 @@ func TestWhoStandsAsideTakesNoTaskAndGivesItsOwnBack(t *testing.T) {
 	away := newAside()
 	away.stand(time.Hour)
 	s.aside = away.any
-	if err := take(); err != redis.Nil {
+	if err := take(); !errors.Is(err, redis.Nil) {
 		t.Errorf("took a task: %v", err)
 	}
 	back := redis.NewScript(`return redis.call("RPOPLPUSH", KEYS[1], KEYS[2])`)
-	if err := back.Run(t.Context(), s, []string{key(Queue(poolName), "active"), key(Queue(poolName), "pending")}).Err(); err != redis.Nil {
+	if err := back.Run(t.Context(), s, []string{key(Queue(poolName), "active"), key(Queue(poolName), "pending")}).Err(); !errors.Is(err, redis.Nil) {
 		t.Errorf("a task that is given back: %v", err)
 	}
 	s.aside = newAside().any

@@ -83,8 +83,7 @@ type failed struct {
 func answerOf(m reset.Medium, err error) failed {
 	a := answer{medium: m}
 	a.outcome, a.cause = reset.OutcomeOf(err)
-	var e *reset.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*reset.Error](err); ok {
 		a.code, a.text = e.Code, e.Text
 	}
 	return failed{a, err}
@@ -117,7 +116,9 @@ func (s *Server) holdOn() {
 
 // held is the fate of a task whose row Begin did not give away.
 func (s *Server) held(ref reset.Ref, b campaign.Begun) error {
-	switch b.Answer {
+	switch b.Answer { //exhaustive:enforce
+	case campaign.AnswerGo, campaign.AnswerFree, campaign.AnswerBusy, campaign.AnswerSettled, campaign.AnswerStopped, campaign.AnswerGone:
+		// Somebody else's, done, or the walk's to bring back.
 	case campaign.AnswerRest, campaign.AnswerHeld:
 		return rest(b.Wait, "held until its time")
 	case campaign.AnswerLate:
@@ -175,7 +176,9 @@ func (s *Server) consequences(ref reset.Ref, t turn, a failed, settled campaign.
 	s.say(ref, a, settled)
 	ctx, cancel := context.WithTimeout(context.Background(), settleTry)
 	defer cancel()
-	switch a.outcome {
+	switch a.outcome { //exhaustive:enforce
+	case reset.Accepted, reset.Refused, reset.Undeliverable, reset.UserLimited, reset.Unavailable, reset.Unanswered, reset.Misconfigured:
+		// The row's, the breaker's, or the streak's.
 	case reset.Throttled:
 		if _, err := s.pool.Bucket.Throttled(ctx, t.token); err != nil {
 			s.log.Warn("a throttle was not noted", "err", err)

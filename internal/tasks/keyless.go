@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -73,11 +74,7 @@ func (k *keyless) due() map[string]lack {
 		return nil
 	}
 	k.looked = time.Now()
-	all := make(map[string]lack, len(k.lacked))
-	for key, l := range k.lacked {
-		all[key] = l
-	}
-	return all
+	return maps.Clone(k.lacked)
 }
 
 // learn takes in what a look for keys has found: those that are still wanted.

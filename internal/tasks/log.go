@@ -70,7 +70,7 @@ func (b bounded) WithGroup(name string) slog.Handler {
 type queueLog struct{ *slog.Logger }
 
 func (l queueLog) Debug(...any)      {}
-func (l queueLog) Info(args ...any)  { l.Logger.Debug("asynq: " + fmt.Sprint(args...)) }
-func (l queueLog) Warn(args ...any)  { l.Logger.Warn("asynq: " + fmt.Sprint(args...)) }
-func (l queueLog) Error(args ...any) { l.Logger.Error("asynq: " + fmt.Sprint(args...)) }
-func (l queueLog) Fatal(args ...any) { l.Logger.Error("asynq: " + fmt.Sprint(args...)) }
+func (l queueLog) Info(args ...any)  { l.Logger.Debug("asynq", "says", fmt.Sprint(args...)) }
+func (l queueLog) Warn(args ...any)  { l.Logger.Warn("asynq", "says", fmt.Sprint(args...)) }
+func (l queueLog) Error(args ...any) { l.Logger.Error("asynq", "says", fmt.Sprint(args...)) }
+func (l queueLog) Fatal(args ...any) { l.Logger.Error("asynq", "says", fmt.Sprint(args...)) }

@@ -23,7 +23,9 @@ type streak struct {
 func (s *streak) note(o reset.Outcome, ref reset.Ref) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch o {
+	switch o { //exhaustive:enforce
+	case reset.Throttled, reset.QuotaSpent, reset.Unavailable, reset.Unanswered, reset.NotSent:
+		// They say nothing about the pool's settings.
 	case reset.Accepted, reset.Refused, reset.Undeliverable, reset.UserLimited:
 		s.rows = nil
 	case reset.Misconfigured:

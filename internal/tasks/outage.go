@@ -21,8 +21,7 @@ var wholeServer = []string{
 // outage reports whether err says that Redis as a whole is away. A row whose
 // own data cannot be used is another matter: it must not hold up the rest.
 func outage(err error) bool {
-	var reply redis.Error
-	if errors.As(err, &reply) {
+	if reply, ok := errors.AsType[redis.Error](err); ok {
 		return slices.ContainsFunc(wholeServer, func(prefix string) bool { return strings.HasPrefix(reply.Error(), prefix) })
 	}
 	var network net.Error

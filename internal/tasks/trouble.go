@@ -38,13 +38,13 @@ func (t *trouble) any() bool {
 // wait returns when the ledger has every answer.
 func (t *trouble) wait(ctx context.Context) error {
 	t.mu.Lock()
-	n, clear := t.n, t.clear
+	n, over := t.n, t.clear
 	t.mu.Unlock()
 	if n == 0 {
 		return nil
 	}
 	select {
-	case <-clear:
+	case <-over:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -54,7 +54,7 @@ func Run(t testing.TB, o Options) Result {
 	w.load()
 	var operator sync.WaitGroup
 	operator.Go(func() { w.play(w.operations(), w.operate) })
-	w.play(faults(o.Seed, o.Duration, workers), w.breaks)
+	w.play(faults(o.Seed, o.Duration), w.breaks)
 	operator.Wait()
 	return w.end()
 }

@@ -93,7 +93,7 @@ const everything = -1
 
 // faults is a script of what goes wrong: the same for the same seed. What a
 // deed began has ended when the script ends.
-func faults(seed uint64, d time.Duration, workers int) []step {
+func faults(seed uint64, d time.Duration) []step {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	free := map[string]time.Duration{} // from when on something is whole again
 	var steps []step

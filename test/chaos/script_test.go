@@ -11,7 +11,7 @@ import (
 
 func TestASeedRepeatsItsScript(t *testing.T) {
 	t.Parallel()
-	a, b, other := faults(7, time.Minute, 3), faults(7, time.Minute, 3), faults(8, time.Minute, 3)
+	a, b, other := faults(7, time.Minute), faults(7, time.Minute), faults(8, time.Minute)
 	if !slices.Equal(a, b) || !slices.Equal(operations(7, time.Minute), operations(7, time.Minute)) {
 		t.Error("the same seed made two scripts")
 	}
@@ -31,7 +31,7 @@ func TestEveryScriptEndsWhatItBegins(t *testing.T) {
 	}
 	for seed := range uint64(200) {
 		open := map[step]int{}
-		for _, s := range faults(seed, time.Minute, 3) {
+		for _, s := range faults(seed, time.Minute) {
 			if end, begins := ends[s.deed]; begins {
 				open[step{deed: end, worker: s.worker}]++
 				continue
@@ -50,7 +50,7 @@ func TestAShortScriptHasEveryDeed(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
 		seen := map[deed]bool{}
-		for _, s := range faults(seed, 45*time.Second, 3) {
+		for _, s := range faults(seed, 45*time.Second) {
 			seen[s.deed] = true
 		}
 		missing := 0

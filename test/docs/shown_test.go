@@ -45,7 +45,7 @@ func holds(shown block, said string) bool {
 		masks = append(append([]swap{}, always...), figures...)
 	}
 	var want strings.Builder
-	for _, line := range strings.Split(masked(shown.text, masks), "\n") {
+	for line := range strings.SplitSeq(masked(shown.text, masks), "\n") {
 		if line == "…" {
 			want.WriteString(`(?:.*\n)*`)
 			continue

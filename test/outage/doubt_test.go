@@ -59,7 +59,7 @@ func TestACallWithoutAnAnswerIsParkedOrMadeAgainAfterTheCodesLife(t *testing.T) 
 			t.Errorf("%s was called %d times", name, n)
 		}
 	}
-	c = r.await("resend", "all but the doubts", func(c campaign.Campaign) bool { return c.Counts.Planned == 0 })
+	r.await("resend", "all but the doubts", func(c campaign.Campaign) bool { return c.Counts.Planned == 0 })
 	r.twin.SetFaults()
 	r.await("resend", "done", done)
 	r.wantAgain(again)

@@ -169,7 +169,7 @@ func othersDenied(t *testing.T, rdb *redis.Client) {
 func mayNot(t *testing.T, rdb *redis.Client, user, command string) {
 	t.Helper()
 	args := []any{"acl", "dryrun", user}
-	for _, word := range strings.Fields(command) {
+	for word := range strings.FieldsSeq(command) {
 		args = append(args, word)
 	}
 	answer, err := rdb.Do(t.Context(), args...).Text()

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -91,7 +92,7 @@ func postgresPrograms() (string, error) {
 }
 
 func (c cluster) command(ctx context.Context, program string, args ...string) *exec.Cmd {
-	words := append(append(c.as[:len(c.as):len(c.as)], filepath.Join(c.bin, program)), args...)
+	words := append(append(slices.Clip(c.as), filepath.Join(c.bin, program)), args...)
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), "PGDATA="+filepath.Join(c.dir, "data"))
