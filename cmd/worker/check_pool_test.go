@@ -109,7 +109,7 @@ func TestAThrottledQuotaAndASpentBudgetAreSaid(t *testing.T) {
 	if _, err := bucket.Throttled(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
-	checkFile(t, file(0)).want(t, "pool prod/tokens", warned, "throttled: 12.", "of 17.1/s", "returns by itself")
+	checkFile(t, file(0)).want(t, "pool prod/tokens", warned, "throttled: 1.1/s allowed of 17.1/s", "returns by itself")
 }
 
 func TestAPoolWhoseKeysAreNotOursIsAFail(t *testing.T) {

@@ -53,12 +53,12 @@ func TestOneCongestionIsOneCutHoweverManyReportIt(t *testing.T) {
 				n++
 			}
 		}
-		if s := state(t, b); n != 1 || !about(s.Allowed, 70) || !s.Throttled || s.LimitedBy("p") != "throttled" {
+		if s := state(t, b); n != 1 || !about(s.Allowed, 6.5) || !s.Throttled || s.LimitedBy("p") != "throttled" {
 			t.Errorf("%d cuts, %+v", n, s)
 		}
 		time.Sleep(time.Millisecond)
 		again, err := b.Throttled(ctx, wait(t, b, "p")) // at the new rate: congested still
-		if s := state(t, b); err != nil || !again || s.Allowed > 50 {
+		if s := state(t, b); err != nil || !again || !about(s.Allowed, 3.25) {
 			t.Errorf("a throttle after the cut: %v, %v, allowed %v", again, err, s.Allowed)
 		}
 	})
@@ -82,49 +82,6 @@ func TestATokenReservedBeforeTheCutSaysNothingNew(t *testing.T) {
 	})
 }
 
-func TestTheRateReturnsOnTheCubicCurve(t *testing.T) {
-	t.Parallel()
-	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
-		if _, err := b.Throttled(t.Context(), wait(t, b, "p")); err != nil {
-			t.Fatal(err)
-		}
-		k := math.Cbrt(100 * 0.3 / 0.4)
-		began := time.Now()
-		for _, s := range []float64{0, 0.5, 1, 2, 3, 4, 4.3, 6} {
-			time.Sleep(time.Until(began.Add(time.Duration(s * 1e9))))
-			want := min(100, 0.4*math.Pow(s-k, 3)+100)
-			if got := state(t, b); !about(got.Allowed, want) || got.Configured != 100 {
-				t.Errorf("%v s after the cut: %v, the curve says %v", s, got.Allowed, want)
-			}
-		}
-		if s := state(t, b); s.Throttled || s.Allowed != 100 {
-			t.Errorf("after the return: %+v", s)
-		}
-	})
-}
-
-func TestTokensFollowTheCurve(t *testing.T) {
-	t.Parallel()
-	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
-		if _, err := b.Throttled(t.Context(), wait(t, b, "p")); err != nil {
-			t.Fatal(err)
-		}
-		times := drain(t, b, "p", 6*time.Second, 30)
-		k, want, n := math.Cbrt(75), 0.0, 0
-		for s := 0.0; s < 1; s += 0.001 {
-			want += 0.001 * (0.4*math.Pow(s-k, 3) + 100)
-		}
-		for _, at := range times {
-			if at.Sub(times[0]) < time.Second {
-				n++
-			}
-		}
-		if math.Abs(float64(n)-want) > 2 {
-			t.Errorf("%d in the first second after the cut, the curve says %.1f", n, want)
-		}
-	})
-}
-
 func TestTheFloorIsHalfACallASecond(t *testing.T) {
 	t.Parallel()
 	bubble(t, hundred, func(t *testing.T, b *Bucket, _ *redis.Client) {
@@ -144,9 +101,9 @@ func TestTheFloorIsHalfACallASecond(t *testing.T) {
 		if d := time.Since(began); d < time.Second || d > 3*time.Second {
 			t.Errorf("two tokens at the floor took %v", d)
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(11 * time.Second)
 		if s := state(t, b); s.Allowed != 100 {
-			t.Errorf("ten seconds later: %v", s.Allowed)
+			t.Errorf("eleven seconds later: %v", s.Allowed)
 		}
 	})
 }
@@ -279,7 +236,7 @@ func TestAfterAnOutageOfAllTheRateStartsAtATenthAndAfterOnesOwnItDoesNot(t *test
 		if low, err = b.Returned(t.Context()); err != nil || !low {
 			t.Errorf("the second one: low %v, %v", low, err)
 		}
-		time.Sleep(returnedSpan)
+		time.Sleep(returnedSpan + time.Second)
 		for range 200 {
 			wait(t, b, "p")
 		}

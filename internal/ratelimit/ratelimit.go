@@ -162,9 +162,11 @@ func (b *Bucket) GiveUp(_ Token, why GiveUpReason) {
 	b.gaveUp[why&1]++
 }
 
-// Throttled says that the token's call met a throttle. The rate is cut to 0.7 of
-// itself, for all workers, once for each congestion: a token that was taken
-// before the last cut says nothing new.
+// Throttled says that the token's call met a throttle. The rate is lowered, for
+// all workers, once for each congestion: a token that was taken before the last
+// cut says nothing new. It dips for a second, keeps below what was learned of
+// the room that others leave, and from six seconds on looks for more: after
+// eleven it is the configured one.
 func (b *Bucket) Throttled(ctx context.Context, t Token) (cut bool, err error) {
 	a, err := b.change(ctx, "cut", strconv.FormatInt(t.taken.UnixMicro(), 10))
 	if err != nil {
@@ -172,7 +174,7 @@ func (b *Bucket) Throttled(ctx context.Context, t Token) (cut bool, err error) {
 	}
 	switch a.word {
 	case "cut":
-		b.opts.Log.Warn("throttled: the rate is cut to 0.7 of itself")
+		b.opts.Log.Warn("throttled: the rate is cut")
 		return true, nil
 	case "known":
 		return false, nil

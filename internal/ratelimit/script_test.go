@@ -14,15 +14,43 @@ import (
 	"github.com/rekeyhq/rekey/internal/redistest"
 )
 
-// model is the script's arithmetic once more: GCRA, the curve, the clock.
-type model struct{ rate, burst, tat, seen, from, low, top float64 }
+// model is the script's arithmetic once more: GCRA, the curve, what a throttle
+// teaches, the clock.
+type model struct{ rate, burst, tat, seen, slowed, level, sent float64 }
 
 func (m *model) at(t float64) float64 {
-	if m.from == 0 {
+	s, least := max(0, t-m.slowed)/1e6, min(0.5, m.rate)
+	level := min(m.rate, max(least, m.level))
+	switch {
+	case m.slowed == 0 || s >= 11:
 		return m.rate
+	case s < 1:
+		return max(least, level/10)
+	case s < 6:
+		return level
 	}
-	x := max(0, t-m.from)/1e6 - math.Pow((m.top-m.low)/0.4, 1./3)
-	return min(m.rate, max(min(floor, m.rate), m.low, 0.4*math.Pow(x, 3)+m.top))
+	return level + (m.rate-level)*(s-6)*(s-6)/25
+}
+
+// step goes on at the level where it leaves the dip.
+func (m *model) step(t float64) float64 {
+	r, left := m.at(t), m.slowed+1e6-t
+	if left <= 0 || left >= 1e6/r {
+		return 1e6 / r
+	}
+	return left + (1e6-left*r)/m.at(m.slowed+1e6)
+}
+
+func (m *model) cut(now float64) {
+	switch s := max(0, now-m.slowed) / 1e6; {
+	case m.slowed == 0 || s >= 12:
+		m.level = 0.65 * m.at(now)
+	case s < 2:
+		m.level /= 2
+	default:
+		m.level = 0.9 * min(m.at(now), m.sent/s)
+	}
+	m.slowed, m.sent, m.level = now, 0, max(min(0.5, m.rate), m.level)
 }
 
 func (m *model) take(now float64, n int) (instants []float64, ahead float64) {
@@ -31,28 +59,24 @@ func (m *model) take(now float64, n int) (instants []float64, ahead float64) {
 		tat = now
 	}
 	for len(instants) < n {
-		r := m.at(max(now, tat))
-		slack := (m.burst - 1) * 1e6 / r
-		if r < m.rate {
-			slack = 0
+		from := max(now, tat)
+		step, slack := m.step(from), 0.0
+		if m.at(from) == m.rate {
+			slack = (m.burst - 1) * step
 		}
-		at, limit := max(now, tat-slack), now+max(2e6, 8e6/r)
+		at, limit := max(now, tat-slack), now+max(2e6, 8*step)
 		if len(instants) == 0 && at > limit {
 			return nil, now + at - limit
 		}
 		if len(instants) > 0 && at > now+50e3 {
 			break
 		}
-		tat = max(tat, at) + 1e6/r
+		tat = max(tat, at) + step
 		instants = append(instants, math.Floor(at+0.5))
 	}
 	m.tat, m.seen = math.RoundToEven(tat), now
+	m.sent += float64(len(instants))
 	return instants, 0
-}
-
-func (m *model) slow(now, factor float64) {
-	top := m.at(now)
-	m.from, m.low, m.top = now, max(min(floor, m.rate), factor*top), top
 }
 
 func near(a, b float64) bool { return math.Abs(a-b) <= 2 }
@@ -110,6 +134,7 @@ func TestTheScriptIsTheModelOnAnyClock(t *testing.T) {
 		now := time.UnixMicro(1_790_000_000_000_000)
 		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
 			now = now.Add(time.Duration(rapid.OneOf(rapid.Int64Range(0, 100), rapid.Int64Range(0, 200_000),
+				rapid.Int64Range(0, 15_000_000),
 				rapid.Int64Range(-5_000_000, 5_000_000), rapid.Int64Range(-4e9, 4e9)).Draw(rt, "µs")) * time.Microsecond)
 			m.SetTime(now)
 			step(t, rt, b, mod)
@@ -144,7 +169,7 @@ func step(t *testing.T, rt *rapid.T, b *Bucket, mod *model) {
 	}
 	s, fields := look(t, b)
 	cut, _ := strconv.ParseFloat(fields["cut"], 64)
-	mod.slow(cut, 0.7)
+	mod.cut(cut)
 	if want := mod.at(float64(s.Now.UnixMicro())); math.Abs(s.Allowed-want) > 1e-6*want {
 		rt.Fatalf("allowed is %v, the model says %v", s.Allowed, want)
 	}
@@ -223,4 +248,19 @@ func memory(t *testing.T) (*Bucket, *redis.Client) {
 	rdb := redistest.Client(t, s)
 	t.Cleanup(func() { _ = s.Close() })
 	return New(rdb, Quota{Name: "q", Limit: 10, Share: 1, Burst: 1}, Options{}), rdb
+}
+
+// An answer that says "ask again now" would be asked again now, for ever.
+func TestWhoIsAheadByLessThanAMicrosecondWaitsOne(t *testing.T) {
+	m := miniredis.RunT(t)
+	rdb := redis.NewClient(&redis.Options{Addr: m.Addr()})
+	defer func() { _ = rdb.Close() }()
+	b := New(rdb, Quota{Name: "q", Limit: 3, Share: 1, Burst: 1}, Options{})
+	now := time.UnixMicro(1_790_000_000_000_000)
+	m.SetTime(now)
+	takeFor(t, b, "p", 1)
+	m.HSet(b.key, "tat", strconv.FormatInt(now.UnixMicro()+2_666_667, 10)) // eight steps are a third less
+	if a := takeFor(t, b, "p", 1); a.word != "ahead" || a.end-now.UnixMicro() != 1 {
+		t.Errorf("%s, again in %d µs", a.word, a.end-now.UnixMicro())
+	}
 }

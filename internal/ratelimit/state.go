@@ -191,18 +191,24 @@ func view(quota string, now int64, fields map[string]string) (State, error) {
 	return s, h.err
 }
 
+// The curve on which the rate returns, as curve.lua has it: seconds since it was
+// lowered, and the calls a second that are left at the least.
+const dip, hold, back, floor = 1, 6, 11, 0.5
+
 // curveAt is the rate at a time, as curve.lua has it.
 func curveAt(h *hash, now int64) float64 {
-	rate, from, low, top := h.number("rate"), h.number("from"), h.number("low"), h.number("top")
-	if from == 0 {
+	rate, slowed, level := h.number("rate"), h.number("slowed"), h.number("level")
+	s := max(0, float64(now)-slowed) / 1e6
+	least := min(floor, rate)
+	level = min(rate, max(least, level))
+	switch {
+	case slowed == 0 || s >= back:
 		return rate
+	case s < dip:
+		return max(least, level/10)
 	}
-	t := max(0, float64(now)-from) / 1e6
-	k := math.Cbrt(max(0, top-low) / 0.4)
-	return min(rate, max(min(floor, rate), low, 0.4*math.Pow(t-k, 3)+top))
+	return level + (rate-level)*math.Pow(max(0, s-hold)/(back-hold), 2)
 }
-
-const floor = 0.5
 
 func (s *State) readBlocks(h *hash, now int64) {
 	for field, value := range h.fields {

@@ -63,7 +63,7 @@ func (r *rig) wantAllUsed(during func()) {
 }
 
 // oneGust throttles a handful of calls that are under way together: the rate
-// is cut once, and has returned within seconds.
+// is cut once, and returns by itself.
 func (r *rig) oneGust() {
 	r.t.Helper()
 	time.Sleep(4 * time.Second)
@@ -96,9 +96,9 @@ func (r *rig) oneStorm(length time.Duration) {
 
 func (r *rig) wantTheRateBack() {
 	r.t.Helper()
-	time.Sleep(5 * time.Second)
+	time.Sleep(11 * time.Second)
 	if s := r.bucket(); s.Allowed != s.Configured {
-		r.t.Errorf("five seconds after the last throttle the rate is %v of %v", s.Allowed, s.Configured)
+		r.t.Errorf("eleven seconds after the last throttle the rate is %v of %v", s.Allowed, s.Configured)
 	}
 }
 
@@ -125,16 +125,19 @@ func (r *rig) integrate() (sum func() float64) {
 	return func() float64 { close(stop); return <-total }
 }
 
-// allowed is the curve of the AWS SDK, as the bucket's script has it.
+// allowed is the curve of the bucket's script.
 func (r *rig) allowed() float64 {
 	field := func(name string) float64 {
 		f, _ := strconv.ParseFloat(r.memory.HGet(ratelimit.Key(quota), name), 64) // absent: 0
 		return f
 	}
-	rate, from, low, top := field("rate"), field("from"), field("low"), field("top")
-	if from == 0 {
+	rate, slowed, level := field("rate"), field("slowed"), field("level")
+	s := float64(time.Now().UnixMicro())/1e6 - slowed/1e6
+	switch {
+	case slowed == 0 || s >= 11:
 		return rate
+	case s < 1:
+		return max(0.5, level/10)
 	}
-	t := float64(time.Now().UnixMicro())/1e6 - from/1e6
-	return min(rate, max(0.5, low, 0.4*math.Pow(t-math.Cbrt((top-low)/0.4), 3)+top))
+	return level + (rate-level)*math.Pow(max(0, s-6)/5, 2)
 }

@@ -7,7 +7,7 @@
 --          'returned', span   a worker tries again that could reach nobody
 --
 -- Answer: {word, end}
---   cut        the rate is 0.7 of what it was
+--   cut        the rate is lowered
 --   known      the congestion has been answered already, others have called, or
 --              nobody holds the bucket
 --   blocked    until end
@@ -20,14 +20,29 @@
 
 local now = micros()
 
+-- What a throttle teaches about the room that the quota's other users leave.
+-- At both ends of the time between two throttles the quota's bucket was empty,
+-- so that all that came into it meanwhile has been used: what we used of that
+-- is the room, whatever the rate was at which it was used. It is known to about
+-- a tenth. A throttle so soon that the dip is hardly over has another lesson:
+-- the level is far too high. After a time at the configured rate the bucket was
+-- full for who knows how long, and nothing is known but that it is too much.
+local function learned(rate_at)
+  local h = redis.call('HMGET', KEYS[1], 'slowed', 'level', 'sent')
+  local slowed, level, sent = tonumber(h[1] or 0), tonumber(h[2] or 0), tonumber(h[3] or 0)
+  local s = math.max(0, now - slowed) / 1000000
+  if slowed == 0 or s >= BACK + 1 then return 0.65 * rate_at(now) end
+  if s < DIP + 1 then return level / 2 end
+  return 0.9 * math.min(rate_at(now), sent / s)
+end
+
 -- A token that was taken before the last cut has gone out at the rate that was
 -- cut. A cut that lies ahead is from before the clock went back: it is no cut.
 local function cut(taken)
   local last = tonumber(redis.call('HGET', KEYS[1], 'cut') or 0)
   local rate_at, rate = curve()
   if rate <= 0 or (taken <= last and last <= now) then return {'known', '0'} end
-  local top = rate_at(now)
-  slow(now, math.max(math.min(FLOOR, rate), 0.7 * top), top, 'throttled')
+  slow(now, math.max(math.min(FLOOR, rate), learned(rate_at)), 'throttled')
   redis.call('HSET', KEYS[1], 'cut', whole(now))
   return {'cut', '0'}
 end
@@ -64,7 +79,7 @@ end
 local function returned(span)
   local rate_at, rate = curve()
   if rate <= 0 or taken(now - span) > rate * span / 1000000 / 20 then return {'known', '0'} end
-  slow(now, math.max(math.min(FLOOR, rate), math.min(rate_at(now), rate / 10)), rate, 'block')
+  tenth(now, rate_at, rate)
   return {'low', '0'}
 end
 

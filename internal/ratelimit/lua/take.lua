@@ -84,20 +84,21 @@ local function count(now, taken)
 end
 
 local now = micros()
-local h = redis.call('HMGET', KEYS[1], 'numbers', 'burst', 'daily', 'tat', 'seen', 'block', 'day', 'used')
+local h = redis.call('HMGET', KEYS[1], 'numbers', 'burst', 'daily', 'tat', 'seen', 'block', 'day', 'used', 'sent')
 if h[1] ~= ARGV[1] then return {'other', whole(now), '0', {}, {}} end
 if ends(h[6]) > now then return {'hold', whole(now), whole(ends(h[6])), {}, {}} end
 
 local want, blocks, over = pools(now)
-local rate_at, rate = curve()
-local low_limit = math.min(FLOOR, rate)
+local rate_at, rate, step_at = curve()
+local sent = positive(h[9])
 if h[6] then
   redis.call('HDEL', KEYS[1], 'block')
   over = true
 end
 if over then
-  slow(now, math.max(low_limit, math.min(rate_at(now), rate / 10)), rate, 'block')
-  rate_at = curve()
+  tenth(now, rate_at, rate)
+  rate_at, rate, step_at = curve()
+  sent = 0
 end
 if want == 0 then return {'blocked', whole(now), '0', {}, blocks} end
 
@@ -113,18 +114,18 @@ end
 local burst = math.max(1, tonumber(h[2]))
 local tat, seen = tonumber(h[4] or now), tonumber(h[5] or now)
 if now < seen then tat = tat - (seen - now) end
-if tat - now > AHEAD + (8 + burst) * 1000000 / low_limit then tat = now end
+if tat - now > AHEAD + (8 + burst) * 1000000 / math.min(FLOOR, rate) then tat = now end
 
 local instants = {}
 while #instants < want do
-  local r = rate_at(math.max(now, tat))
-  local step = 1000000 / r
+  local from = math.max(now, tat)
+  local step = step_at(from)
   -- While the rate is reduced there is no burst: it would be a second throttle.
-  local slack = r < rate and 0 or (burst - 1) * step
+  local slack = rate_at(from) < rate and 0 or (burst - 1) * step
   local at = math.max(now, tat - slack)
   local limit = now + math.max(AHEAD, 8 * step)
   if #instants == 0 and at > limit then
-    return {'ahead', whole(now), whole(now + at - limit), {}, blocks}
+    return {'ahead', whole(now), whole(math.ceil(now + at - limit)), {}, blocks}
   end
   if #instants > 0 and at > now + BATCH then break end
   tat = math.max(tat, at) + step
@@ -134,5 +135,5 @@ end
 local field, counts = count(now, #instants)
 redis.call('HINCRBY', KEYS[1], 'd:' .. slot % SLOTS, #instants)
 redis.call('HSET', KEYS[1], 'tat', whole(tat), 'seen', whole(now),
-  'day', whole(slot), 'used', whole(used + #instants), field, counts)
+  'sent', whole(sent + #instants), 'day', whole(slot), 'used', whole(used + #instants), field, counts)
 return {'taken', whole(now), '0', instants, blocks}
