@@ -68,8 +68,8 @@ func (s *Stage) newCluster() (c cluster, err error) {
 	}
 	// It refuses to run as root.
 	nobody, err := user.Lookup("nobody")
-	if err != nil {
-		return c, &Absent{Why: "it does not run as root, and there is no nobody"}
+	if _, missing := exec.LookPath("setpriv"); err != nil || missing != nil {
+		return c, &Absent{Why: "it does not run as root, and there is no setpriv or no user nobody"}
 	}
 	uid, err1 := strconv.Atoi(nobody.Uid)
 	gid, err2 := strconv.Atoi(nobody.Gid)
