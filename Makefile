@@ -16,7 +16,7 @@ build: ## the programs, into bin/
 test: ## the tests of internal/ and cmd/; with a redis-server on PATH they use it
 	go test ./internal/... ./cmd/...
 
-lint: ## format, modules, vet, staticcheck, workflows
+lint: ## format, modules, vet, golangci-lint, workflows
 	.ci/lint
 
 generate: ## write the references in docs/ anew, from the code

@@ -134,35 +134,44 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	about := machine(ctx)
-	about.Runs = o.runs
+	s := session{options: o, rig: r, about: machine(ctx), stdout: stdout, stderr: stderr}
+	s.about.Runs = o.runs
 	for _, t := range o.tables {
-		if err = one(ctx, r, t, o, about, stdout, stderr); err != nil {
+		if err = s.table(ctx, t); err != nil {
 			break
 		}
 	}
 	return errors.Join(err, r.Close())
 }
 
-// one measures a table, prints it, and writes it down.
-func one(ctx context.Context, r *rig.Rig, t table, o options, about about, stdout, stderr io.Writer) error {
-	about.At = time.Now().UTC().Truncate(time.Second)
-	m, err := measure(ctx, r, t, o.runs, stderr)
+// session is a run of the program.
+type session struct {
+	options
+	rig            *rig.Rig
+	about          about
+	stdout, stderr io.Writer
+}
+
+// table measures a table, prints it, and writes it down.
+func (s session) table(ctx context.Context, t table) error {
+	began := time.Now().UTC().Truncate(time.Second)
+	m, err := measure(ctx, s.rig, t, s.runs, s.stderr)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	m.About = about
+	m.About = s.about
+	m.About.At = began
 	text := m.text(t)
-	if o.markdown {
+	if s.markdown {
 		text = m.markdown(t)
 	}
-	if _, err := io.WriteString(stdout, text+"\n"); err != nil {
+	if _, err := io.WriteString(s.stdout, text+"\n"); err != nil {
 		return err
 	}
-	if o.document == "" {
+	if s.document == "" {
 		return nil
 	}
-	return write(o.document, t.name, m)
+	return write(s.document, t.name, m)
 }
 
 // measure runs a table as often as asked for, and takes the medians.

@@ -145,7 +145,7 @@ func TestAnErrorInMidCommandIsExplainedAsWell(t *testing.T) {
 	}
 	other := errors.New("row 7 is READONLY to me")
 	for _, err := range []error{nil, other, context.Canceled, Usage("x")} {
-		if Explain(r, err) != err {
+		if Explain(r, err) != err { //nolint:errorlint // the very same one
 			t.Errorf("%v was changed", err)
 		}
 	}

@@ -139,10 +139,10 @@ func (s *Stage) Redis(ctx context.Context, args ...string) (*embedredis.Server, 
 // acknowledged is on the disk.
 func Durable() []string { return []string{"--appendonly", "yes", "--appendfsync", "always"} }
 
-// Once returns a file, or a directory, that make makes the first time that it
+// Once returns a file, or a directory, that build makes the first time that it
 // is asked for. It is there until the program ends. What failed once is not
 // tried again.
-func (r *Rig) Once(name string, make func(path string) error) (string, error) {
+func (r *Rig) Once(name string, build func(path string) error) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	path := filepath.Join(r.bin, "once", name)
@@ -150,7 +150,7 @@ func (r *Rig) Once(name string, make func(path string) error) (string, error) {
 	if !known {
 		err = os.MkdirAll(filepath.Dir(path), 0o755)
 		if err == nil {
-			err = make(path)
+			err = build(path)
 		}
 		r.made[name] = err
 	}
