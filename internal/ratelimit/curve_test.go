@@ -63,9 +63,9 @@ func TestTheNextLevelIsWhatWasUsedBetweenTwoThrottles(t *testing.T) {
 		}
 		throttled(65)
 		n := len(drain(t, b, "p", 8*time.Second, 30))
-		throttled(0.9 * float64(n+1) / 8)
+		throttled(0.8 * float64(n+1) / 8)
 		drain(t, b, "p", 1500*time.Millisecond, 30)
-		throttled(0.9 * float64(n+1) / 8 / 2) // at once again: far too high
+		throttled(0.8 * float64(n+1) / 8 / 2) // at once again: far too high
 		time.Sleep(12 * time.Second)
 		throttled(65) // at the configured rate again
 	})

@@ -48,7 +48,7 @@ func (m *model) cut(now float64) {
 	case s < 2:
 		m.level /= 2
 	default:
-		m.level = 0.9 * min(m.at(now), m.sent/s)
+		m.level = 0.8 * min(m.at(now), m.sent/s)
 	}
 	m.slowed, m.sent, m.level = now, 0, max(min(0.5, m.rate), m.level)
 }

@@ -21,19 +21,21 @@
 local now = micros()
 
 -- What a throttle teaches about the room that the quota's other users leave.
--- At both ends of the time between two throttles the quota's bucket was empty,
--- so that all that came into it meanwhile has been used: what we used of that
--- is the room, whatever the rate was at which it was used. It is known to about
--- a tenth. A throttle so soon that the dip is hardly over has another lesson:
--- the level is far too high. After a time at the configured rate the bucket was
--- full for who knows how long, and nothing is known but that it is too much.
+-- At both ends of the time between two throttles the quota's bucket was empty:
+-- all that came into it meanwhile has been used, and what we used of that is the
+-- room, whatever the rate was at which it was used. The level is a fifth below
+-- it, since the look for more uses what the level leaves.
+--
+-- A throttle when the dip is hardly over has another lesson: the level is far
+-- too high. And after a time at the configured rate the bucket was full for who
+-- knows how long: nothing is known but that this rate is too much.
 local function learned(rate_at)
   local h = redis.call('HMGET', KEYS[1], 'slowed', 'level', 'sent')
   local slowed, level, sent = tonumber(h[1] or 0), tonumber(h[2] or 0), tonumber(h[3] or 0)
   local s = math.max(0, now - slowed) / 1000000
   if slowed == 0 or s >= BACK + 1 then return 0.65 * rate_at(now) end
   if s < DIP + 1 then return level / 2 end
-  return 0.9 * math.min(rate_at(now), sent / s)
+  return 0.8 * math.min(rate_at(now), sent / s)
 end
 
 -- A token that was taken before the last cut has gone out at the rate that was
