@@ -4,7 +4,6 @@ package docs
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,12 +28,12 @@ func TestTheReadmesSessionIsWhatIsSaid(t *testing.T) {
 		{To: 199, User: "frank@example.com", Answer: "CodeDeliveryFailure"},
 	}})
 	rdb := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always")
-	s.write("rekey.yaml", fmt.Sprintf(`redis: %s
+	write(t, filepath.Join(s.dir, "rekey.yaml"), fmt.Sprintf(`redis: %s
 listen: 127.0.0.1:0
 pools:
   prod: {region: eu-west-1, client_id: %s, endpoint: %q}
 `, rdb.URL(), cognitosim.DefaultClientID, twin.URL()))
-	s.write("users.csv", readmeList())
+	write(t, filepath.Join(s.dir, "users.csv"), readmeList())
 	if err := process.Build(t.Context(), filepath.Join(s.dir, "bin")+"/"); err != nil {
 		t.Fatal(err)
 	}
@@ -91,13 +90,6 @@ func readmeName(i int) string {
 		return name + "@example.com"
 	}
 	return fmt.Sprintf("user%03d@example.com", i)
-}
-
-func (s *session) write(name, text string) {
-	s.t.Helper()
-	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 // typed are the commands of a document's consoles, each with its answer. One
