@@ -52,7 +52,7 @@ func (p *program) username(ctx context.Context, name string) (reset.Personal, er
 		name = strings.TrimRight(line, "\r\n")
 	}
 	if name == "" {
-		return reset.Personal{}, cli.Usage("--username is missing")
+		return reset.Personal{}, cli.Usage("--username is missing: name the user, or write - and the name into stdin")
 	}
 	return reset.Hide(name), nil
 }
@@ -80,7 +80,7 @@ func (p *program) search(ctx context.Context, t *target, s sought, format string
 		err = nil
 	}
 	if len(found.Lines) == 0 {
-		err = errors.Join(err, fmt.Errorf("no row of that user in %s", s.where(t)))
+		err = errors.Join(err, fmt.Errorf("no row of that user in %s: %s", s.where(t), s.elsewhere()))
 	}
 	return errors.Join(err, unread.err("everything was searched"))
 }
@@ -90,6 +90,14 @@ func (s sought) where(t *target) string {
 		return s.id
 	}
 	return "pool " + t.pool.Name
+}
+
+// elsewhere is where to look next for one who was not found.
+func (s sought) elsewhere() string {
+	if s.id != "" {
+		return "without the ID all of the pool is searched"
+	}
+	return "write the name as the loaded list had it; --pool searches another pool"
 }
 
 // notSearched says where a user may have been as well.

@@ -49,7 +49,7 @@ restart it brings no Redis back.`,
 
 func askHealth(ctx context.Context, stdout io.Writer, listen, path string) error {
 	if listen == "" {
-		return cli.Usage(`the worker does not say: listen is "" in the configuration`)
+		return cli.Usage(`the worker does not say: listen is "" in the configuration; give it an address, such as :9464`)
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -60,7 +60,7 @@ func askHealth(ctx context.Context, stdout io.Writer, listen, path string) error
 	// A proxy of the environment has nothing to do with this machine.
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
-		return fmt.Errorf("no worker answers: %w", err)
+		return fmt.Errorf("no worker answers: is one running, and with this listen: %s? Its log says why it ended (%w)", listen, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))

@@ -44,7 +44,7 @@ func TestHealthOfNoWorkerIsAnErrorThatSaysWhy(t *testing.T) {
 		listen, want string
 		code         int
 	}{
-		{addr, "no worker answers", cli.CodeFailed},
+		{addr, "no worker answers: is one running, and with this listen: " + addr + "?", cli.CodeFailed},
 		{`""`, "listen", cli.CodeUsage},
 	} {
 		err := run(t.Context(), []string{"worker", "health", "--config", healthConfig(t, c.listen)}, nowhere, nil, io.Discard, io.Discard)

@@ -92,32 +92,33 @@ func askedBySentinel(r config.Redis, err error) bool {
 	return r.Topology == config.Sentinel && !r.Password.IsZero() && err != nil && strings.Contains(err.Error(), "NOAUTH")
 }
 
-// answer is an error of Redis, known by its beginning.
+// answer is an error of Redis, known by its beginning: what it says of the
+// Redis, and what to do next.
 type answer struct {
-	prefix string
-	code   int
-	text   string
+	prefix     string
+	code       int
+	says, next string
 }
 
 // answers are the errors of Redis that a user can do something about.
 var answers = []answer{
-	{"NOAUTH", CodeUsage, "asks for a password: put it into a file and name that with redis_password_file"},
-	{"WRONGPASS", CodeUsage, "refuses the user or the password: look at redis_password_file, and at the user in redis"},
-	{"ERR invalid password", CodeUsage, "refuses the password: look at redis_password_file"},
-	{"ERR AUTH", CodeUsage, "has no password, but one is configured: take redis_password_file out"},
-	{"ERR Client sent AUTH", CodeUsage, "has no password, but one is configured: take redis_password_file out"},
-	{"NOPERM", CodeUsage, "does not let this user do what rekey needs"},
-	{"ERR DB index", CodeUsage, "does not have that database: use /0"},
-	{"ERR invalid DB", CodeUsage, "does not have that database: use /0"},
-	{"MOVED", CodeUsage, "is a Redis Cluster: write redis+cluster://"},
-	{"ERR This instance has cluster support disabled", CodeUsage, "is not a Redis Cluster: write redis://"},
-	{"LOADING", CodeFailed, "is still loading its data: try again in a moment"},
-	{"READONLY", CodeFailed, "is a replica and cannot be written to: name the primary, or its sentinels"},
-	{"OOM", CodeFailed, "is full (maxmemory): give it more memory; nothing has been lost"},
-	{"MISCONF", CodeFailed, "cannot write to its disk, and so takes no writes"},
-	{"CLUSTERDOWN", CodeFailed, "is a cluster that is down"},
-	{"BUSY", CodeFailed, "is busy with a script: try again in a moment"},
-	{"redis: all sentinels", CodeFailed, "cannot be found: none of the sentinels answers, or none knows this master"},
+	{"NOAUTH", CodeUsage, "asks for a password", "put it into a file and name that with redis_password_file"},
+	{"WRONGPASS", CodeUsage, "refuses the user or the password", "look at redis_password_file, and at the user in redis"},
+	{"ERR invalid password", CodeUsage, "refuses the password", "look at redis_password_file"},
+	{"ERR AUTH", CodeUsage, "has no password, but one is configured", "take redis_password_file out"},
+	{"ERR Client sent AUTH", CodeUsage, "has no password, but one is configured", "take redis_password_file out"},
+	{"NOPERM", CodeUsage, "does not let this user do what rekey needs", "give it the rights that docs/redis.md lists; worker check says whether they are enough"},
+	{"ERR DB index", CodeUsage, "does not have that database", "use /0"},
+	{"ERR invalid DB", CodeUsage, "does not have that database", "use /0"},
+	{"MOVED", CodeUsage, "is a Redis Cluster", "write redis+cluster://"},
+	{"ERR This instance has cluster support disabled", CodeUsage, "is not a Redis Cluster", "write redis://"},
+	{"LOADING", CodeFailed, "is still loading its data", "try again in a moment"},
+	{"READONLY", CodeFailed, "is a replica and cannot be written to", "name the primary, or its sentinels"},
+	{"OOM", CodeFailed, "is full (maxmemory)", "give it more memory; nothing has been lost"},
+	{"MISCONF", CodeFailed, "cannot write to its disk, and so takes no writes", "make room there, and read Redis's log; it goes on by itself"},
+	{"CLUSTERDOWN", CodeFailed, "is a cluster of which a part is down", "bring back the nodes that redis-cli cluster nodes shows as fail; it goes on by itself"},
+	{"BUSY", CodeFailed, "is busy with a script", "try again in a moment"},
+	{"redis: all sentinels", CodeFailed, "cannot be found, since none of the sentinels answers, or none knows this master", "start them, or correct their addresses and the master's name in redis"},
 }
 
 // Explain says what an error of Redis means and what to do about it. Other
@@ -130,7 +131,7 @@ func Explain(r config.Redis, err error) error {
 	text := err.Error()
 	for _, a := range answers {
 		if i := strings.Index(text, a.prefix); i == 0 || i > 0 && text[i-1] == ' ' && isRedis(err) {
-			return explained(a.code, r, a.text, err)
+			return explained(a.code, r, a.says+": "+a.next, err)
 		}
 	}
 	return explainNetwork(r, err)

@@ -67,7 +67,7 @@ func TestARedisThatDoesNotAnswerIsNamed(t *testing.T) {
 		cannotOpen(t, scheme+addr, CodeFailed, ": the connection is refused. Is it running, and is redis right in the configuration?")
 	}
 	cannotOpen(t, "redis+cluster://"+addr, CodeFailed, "no Redis answers at redis+cluster://"+addr)
-	cannotOpen(t, "redis+sentinel://"+addr+"/main", CodeFailed, "cannot be found: none of the sentinels answers, or none knows this master")
+	cannotOpen(t, "redis+sentinel://"+addr+"/main", CodeFailed, "none of the sentinels answers, or none knows this master: start them, or correct")
 	cannotOpen(t, "unix:///nowhere/redis.sock", CodeFailed, "no Redis answers at unix:///nowhere/redis.sock: there is no such socket")
 	cannotOpen(t, "redis://no-such-host.invalid", CodeFailed, "the name no-such-host.invalid is not known")
 }
@@ -79,7 +79,7 @@ func TestAPasswordThatDoesNotFitSaysWhichWay(t *testing.T) {
 	cannotOpen(t, "unix://"+at, CodeUsage, "asks for a password: put it into a file and name that with redis_password_file")
 	cannotOpen(t, "unix://:hunter2@"+at, CodeUsage, "refuses the user or the password")
 	cannotOpen(t, "unix://nobody:hunter2@"+at, CodeUsage, "refuses the user or the password")
-	cannotOpen(t, "unix://limited:pw@"+at, CodeUsage, "does not let this user do what rekey needs")
+	cannotOpen(t, "unix://limited:pw@"+at, CodeUsage, "does not let this user do what rekey needs: give it the rights that docs/redis.md lists")
 	rdb, err := OpenRedis(t.Context(), address(t, "unix://:secret@"+at))
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +112,19 @@ func TestTheWrongFormSaysTheRightOne(t *testing.T) {
 	t.Cleanup(func() { _ = l.Close() })
 	go hangUp(l)
 	cannotOpen(t, "unix://"+plain, CodeFailed, "it hung up")
+}
+
+// Not all of them can be had from a Redis at will: what each would be shown as
+// is written here for all.
+func TestEveryAnswerOfRedisHasANextStep(t *testing.T) {
+	t.Parallel()
+	r := address(t, "redis://h")
+	for _, a := range answers {
+		err := Explain(r, errors.New(a.prefix+" as Redis goes on"))
+		if a.says == "" || a.next == "" || Code(err) != a.code || !strings.Contains(err.Error(), " "+a.says+": "+a.next+" ("+a.prefix) {
+			t.Errorf("%s: code %d: %v", a.prefix, Code(err), err)
+		}
+	}
 }
 
 func hangUp(l net.Listener) {
