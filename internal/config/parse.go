@@ -109,6 +109,11 @@ func (n node) pools(pools map[string]Pool) {
 			entry.fail("a pool's name is up to 40 of a-z 0-9 - and begins with a letter or digit")
 			continue
 		}
+		if strings.HasSuffix(name, "-urgent") {
+			// rekey-NAME-urgent is pool NAME's queue for urgent resets.
+			entry.fail("a pool's name must not end in -urgent: its queue would be another pool's")
+			continue
+		}
 		pools[name] = entry.pool(name)
 	}
 	if n.resolve().Kind == yaml.MappingNode && len(pools) == 0 && len(n.f.problems) == 0 {

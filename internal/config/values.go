@@ -31,9 +31,19 @@ func like(shape *regexp.Regexp, hint string) func(string) (string, error) {
 
 var (
 	parseRegion   = like(region, "write a Region's name, such as eu-west-1")
-	parseClientID = like(clientID, "write the app client's id: up to 128 letters, digits, _ and +")
+	parseClientID = filledIn("CLIENT_ID", like(clientID, "write the app client's id: up to 128 letters, digits, _ and +"))
 	parseQuota    = like(quotaName, "a quota's name is up to 40 of a-z 0-9 - / . and begins with a letter or digit")
 )
+
+// filledIn refuses what stands in a configuration that nobody has filled in yet.
+func filledIn(placeholder string, parse func(string) (string, error)) func(string) (string, error) {
+	return func(s string) (string, error) {
+		if s == placeholder {
+			return "", fmt.Errorf("%s is to be filled in", placeholder)
+		}
+		return parse(s)
+	}
+}
 
 func parseText(s string) (string, error) { return s, nil }
 

@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,7 @@ func TestAWorkerThatStandsAsideLeavesTheLineAndComesBackOnce(t *testing.T) {
 func TestWhoStandsAsideTakesNoTaskAndGivesItsOwnBack(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.New(t)
-	s := patient{rdb, newSignal(), newAside().any}
+	s := newPatient(rdb, newSignal(), newAside().any)
 	client := asynq.NewClientFromRedisClient(rdb)
 	if _, err := client.Enqueue(asynq.NewTask(TaskType, nil), asynq.Queue(Queue(poolName))); err != nil {
 		t.Fatal(err)
@@ -68,10 +69,49 @@ func TestWhoStandsAsideTakesNoTaskAndGivesItsOwnBack(t *testing.T) {
 	}
 }
 
+// A pool may itself be called urgent: its bulk queue is asked each time.
+func TestAnEmptyUrgentQueueIsNotAskedForEachTask(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.New(t)
+	p := newPatient(rdb, newSignal(), newAside().any)
+	take := redis.NewScript(`redis.call("INCR", "asked:" .. KEYS[1]); return redis.call("RPOP", KEYS[1])`)
+	if err := take.Load(t.Context(), rdb).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, queue := range []string{UrgentQueue("prod"), Queue("prod"), Queue("urgent-prod")} {
+		pending, began := key(queue, "pending"), time.Now()
+		for range 50 {
+			if err := take.Run(t.Context(), p, []string{pending}).Err(); !errors.Is(err, redis.Nil) {
+				t.Fatalf("took a task: %v", err)
+			}
+		}
+		most := int(time.Since(began)/lull) + 2
+		asked, err := rdb.Get(t.Context(), "asked:"+pending).Int()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bulk := !strings.Contains(queue, "prod-urgent"); bulk && asked != 50 || !bulk && asked > most {
+			t.Errorf("%s was asked %d times", queue, asked)
+		}
+	}
+	if err := rdb.LPush(t.Context(), key(UrgentQueue("prod"), "pending"), "task").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); ; {
+		err := take.Run(t.Context(), p, []string{key(UrgentQueue("prod"), "pending")}).Err()
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, redis.Nil) || time.Since(began) > 5*time.Second {
+			t.Fatalf("an urgent task is not taken: %v", err)
+		}
+	}
+}
+
 func TestARefusedScriptIsNotAskedForAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.New(t)
-	p := patient{rdb, newSignal(), newAside().any}
+	p := newPatient(rdb, newSignal(), newAside().any)
 	for script, refused := range map[string]bool{
 		`return 1`:                              false,
 		`return false`:                          false,

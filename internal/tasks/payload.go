@@ -19,7 +19,9 @@ const TaskType = "cognito:forgot_password"
 const maxPayload = 1 << 10
 
 // UrgentQueue is the name of a pool's queue for urgent campaigns.
-func UrgentQueue(pool string) string { return Queue(pool) + "-urgent" }
+func UrgentQueue(pool string) string { return Queue(pool) + urgentSuffix }
+
+const urgentSuffix = "-urgent"
 
 // Queue is the name of a pool's queue for all other campaigns.
 func Queue(pool string) string { return "rekey-" + pool }

@@ -118,7 +118,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.clock.measure(ctx, s.pool.Store.Now); err != nil {
 		return fmt.Errorf("pool %s: %w", s.name, err)
 	}
-	queue := asynq.NewServerFromRedisClient(patient{s.pool.Redis, s.stop, s.leavesTasks}, s.config())
+	queue := asynq.NewServerFromRedisClient(newPatient(s.pool.Redis, s.stop, s.leavesTasks), s.config())
 	if err := queue.Start(s); err != nil {
 		return fmt.Errorf("pool %s: %w", s.name, err)
 	}
