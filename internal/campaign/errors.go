@@ -136,8 +136,12 @@ type ErrDamaged struct {
 
 // Error implements error.
 func (e ErrDamaged) Error() string {
-	return fmt.Sprintf("rows %d to %d of %s cannot be read, %s is damaged: %v; restore it from a backup of Redis, or load these users again under another id",
-		e.First, e.Last, e.Campaign, e.Key, e.Err)
+	rows := fmt.Sprintf("rows %d to %d", e.First, e.Last)
+	if e.First == e.Last {
+		rows = fmt.Sprintf("row %d", e.First)
+	}
+	return fmt.Sprintf("%s of %s cannot be read, %s is damaged: %v; restore it from a backup of Redis, or load these users again under another id",
+		rows, e.Campaign, e.Key, e.Err)
 }
 
 // Unwrap returns the error underneath.

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,39 +67,45 @@ func (s *Store) Fed(ctx context.Context, refs ...reset.Ref) error {
 	return nil
 }
 
-// Ahead returns up to n planned rows from the cursor on, and where the cursor
-// goes once they are enqueued. There may be fewer, even none, before the end:
-// the campaign is fed when next is its total.
+// Ahead returns up to n rows to call from the cursor on, and where the cursor
+// goes once they are enqueued: planned ones, and those whose record is damaged,
+// which end when they are to be called. There may be fewer, even none, before
+// the end: the campaign is fed when next is its total. What it returns is good
+// also with [ErrDamaged], which names the chunks that it had to pass over.
 func (s *Store) Ahead(ctx context.Context, c Campaign, n int) (rows []int64, next int64, err error) {
+	var damages []error
 	next = c.Cursor
 	for read := 0; read < aheadChunks && next < c.Total && len(rows) < n; read++ {
 		end := min((chunkOf(next)+1)*roster.ChunkRows, c.Total)
-		chunk, err := s.records(ctx, c.ID, next, end)
+		chunk, err := s.records(ctx, c, next, end)
+		if Unreadable(err) {
+			damages, next = append(damages, err), end
+			continue
+		}
 		if err != nil {
 			return nil, c.Cursor, err
 		}
 		for first := next; next < end && len(rows) < n; next++ {
-			r, err := recordAt(chunk, int(next-first))
-			if err != nil {
-				return nil, c.Cursor, fmt.Errorf("row %d of %s: %w", next, c.ID, err)
-			}
-			if r.State == Planned {
+			if r, err := recordAt(chunk, int(next-first)); err != nil || r.State == Planned {
 				rows = append(rows, next)
 			}
 		}
 	}
-	return rows, next, nil
+	return rows, next, errors.Join(damages...)
 }
 
 // records reads the records of rows [from, end) of one chunk.
-func (s *Store) records(ctx context.Context, id string, from, end int64) ([]byte, error) {
+func (s *Store) records(ctx context.Context, c Campaign, from, end int64) ([]byte, error) {
 	first := from % roster.ChunkRows
-	b, err := s.rdb.GetRange(ctx, s.keys.ledger(id, chunkOf(from)),
+	b, err := s.rdb.GetRange(ctx, s.keys.ledger(c.ID, chunkOf(from)),
 		first*recordBytes, (first+end-from)*recordBytes-1).Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("ledger of %s: %w", id, err)
+	switch {
+	case err == nil:
+		return b, nil
+	case keysOwn(err):
+		return nil, s.ledgerDamage(c, chunkOf(from))(int(first), int(first+end-from)-1, err)
 	}
-	return b, nil
+	return nil, fmt.Errorf("ledger of %s: %w", c.ID, err)
 }
 
 // Advance moves the cursor from where it was seen to where Ahead said. False:

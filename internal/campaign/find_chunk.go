@@ -3,7 +3,6 @@ package campaign
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/rekeyhq/rekey/internal/reset"
@@ -124,7 +123,7 @@ func nameIn(search *roster.Search, codec *roster.Codec, row int64, packed string
 // add looks up what became of the rows.
 func (f *finding) add(ctx context.Context, t task, hits []hit) error {
 	for _, h := range hits {
-		r, err := f.recordOf(ctx, t.c, h.row)
+		r, err := f.Record(ctx, t.c.Ref(h.row))
 		if Unreadable(err) {
 			f.damaged(err)
 			continue
@@ -137,22 +136,4 @@ func (f *finding) add(ctx context.Context, t task, hits []hit) error {
 		f.mu.Unlock()
 	}
 	return nil
-}
-
-// recordOf is [Store.Record] that tells damage from a Redis that does not answer.
-func (f *finding) recordOf(ctx context.Context, c Campaign, row int64) (Record, error) {
-	at := row % roster.ChunkRows
-	key := f.keys.ledger(c.ID, chunkOf(row))
-	b, err := f.rdb.GetRange(ctx, key, at*recordBytes, (at+1)*recordBytes-1).Bytes()
-	if err != nil && !keysOwn(err) {
-		return Record{}, fmt.Errorf("record of %s: %w", c.Ref(row), err)
-	}
-	var r Record
-	if err == nil {
-		r, err = ParseRecord(b)
-	}
-	if err != nil {
-		err = ErrDamaged{Key: key, Campaign: c.ID, First: row, Last: row, Err: err}
-	}
-	return r, err
 }

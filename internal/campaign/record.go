@@ -14,6 +14,8 @@ import (
 type State uint8
 
 // The states of a row. Planned is zero, so a row without a record is planned.
+// There will be no others: a record with another number is damaged, and such a
+// row is parked. A ledger that had more states would need keys of its own.
 const (
 	Planned  State = 0
 	Calling  State = 1
@@ -79,7 +81,7 @@ func ParseRecord(b []byte) (Record, error) {
 	}
 	r := Record{State: State(b[0]), Cause: reset.Cause(b[1]), Attempts: b[2]}
 	if r.State > Skipped {
-		return Record{}, fmt.Errorf("the ledger holds an unknown state %d: a newer version wrote it; update this program", b[0])
+		return Record{}, fmt.Errorf("a record of the ledger has the unknown state %d", b[0])
 	}
 	if r.State == Accepted {
 		r.Medium = reset.Medium(b[3])

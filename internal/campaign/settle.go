@@ -122,14 +122,18 @@ func cut(s string) string {
 }
 
 // Bury ends a row without a call because it cannot be read: what was never
-// called is dead, a doubt is parked. A row that is calling or final stays.
+// called is dead, a doubt is parked, and so is a row whose record is damaged:
+// nobody knows whether it was called. A row that is calling or final stays. The
+// error is [ErrDamaged] when the ledger's chunk cannot be written either.
 func (s *Store) Bury(ctx context.Context, ref reset.Ref, cause reset.Cause, sample string) error {
 	what, err := s.run(ctx, "bury", s.keys.row(ref), rowArgs(ref, uint8(cause), cut(sample))...).Text()
-	if err != nil {
+	switch {
+	case err != nil && keysOwn(err):
+		err = ErrDamaged{Key: s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
 		return fmt.Errorf("bury %s: %w", ref, err)
-	}
-	switch what {
-	case "buried", "other", "gone":
+	case err != nil:
+		return fmt.Errorf("bury %s: %w", ref, err)
+	case what == "buried" || what == "other" || what == "gone":
 		return nil
 	}
 	return fmt.Errorf("bury %s: %w", ref, errAnswer("bury", what))

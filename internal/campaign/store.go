@@ -103,15 +103,23 @@ func (s *Store) liveOf(username reset.Personal) string {
 	return s.keys.live(keyedHash(s.secret, roster.Fold(username.Reveal(), s.pool.CaseSensitive)))
 }
 
-// Record is a plain look at what the ledger knows of a row. It does not check
-// the generation: a decision is made by [Store.Begin] alone.
+// Record is a plain look at what the ledger knows of a row, or [ErrDamaged]. It
+// does not check the generation: a decision is made by [Store.Begin] alone.
 func (s *Store) Record(ctx context.Context, ref reset.Ref) (Record, error) {
 	from := ref.Row % roster.ChunkRows * recordBytes
-	b, err := s.rdb.GetRange(ctx, s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), from, from+recordBytes-1).Bytes()
-	if err != nil {
+	key := s.keys.ledger(ref.Campaign, chunkOf(ref.Row))
+	b, err := s.rdb.GetRange(ctx, key, from, from+recordBytes-1).Bytes()
+	if err != nil && !keysOwn(err) {
 		return Record{}, fmt.Errorf("record of %s: %w", ref, err)
 	}
-	return ParseRecord(b)
+	var r Record
+	if err == nil {
+		r, err = ParseRecord(b)
+	}
+	if err != nil {
+		err = ErrDamaged{Key: key, Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
+	}
+	return r, err
 }
 
 // codec packs and unpacks what is stored of a campaign's roster.

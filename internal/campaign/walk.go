@@ -15,8 +15,9 @@ const bitmapPage = 1024
 
 // Walk is one step of the walk over the chunks behind a campaign's cursor.
 type Walk struct {
-	// Rows are due and not in later: they should be in the queue. Those that
-	// are in none of its lists on two walks in a row were lost by it.
+	// Rows are due and not in later, or their record is damaged: they should be
+	// in the queue. Those that are in none of its lists on two walks in a row
+	// were lost by it.
 	Rows []int64
 	// Next is the chunk to ask for next, -1 after the last.
 	Next int64
@@ -27,7 +28,8 @@ type Walk struct {
 // Behind looks at the first open chunk from chunk on, behind the cursor. It
 // puts rows into later that must wait and are not there. One step reads one
 // chunk. A whole pass over a million rows takes 0.1 ms when all are final, and
-// 0.2 s when every chunk has rows to do (BenchmarkWalk, on two cores).
+// 0.2 s when every chunk has rows to do (BenchmarkWalk, on two cores). With
+// [ErrDamaged] for a chunk that cannot be read the walk goes on at Next.
 func (s *Store) Behind(ctx context.Context, c Campaign, chunk int64) (Walk, error) {
 	now, err := s.Now(ctx)
 	if err != nil {
@@ -39,32 +41,28 @@ func (s *Store) Behind(ctx context.Context, c Campaign, chunk int64) (Walk, erro
 	}
 	first := chunk * roster.ChunkRows
 	end := min(first+roster.ChunkRows, c.Cursor)
-	records, err := s.records(ctx, c.ID, first, end)
+	records, err := s.records(ctx, c, first, end)
 	if err != nil {
-		return Walk{}, err
+		return Walk{Next: chunk + 1, Now: now}, err
 	}
-	planned, held, err := toDo(records, first, end)
-	if err != nil {
-		return Walk{}, fmt.Errorf("walk over %s: %w", c.ID, err)
-	}
+	free, held := toDo(records, first, end)
 	due, err := s.due(ctx, c, chunk, held)
-	return Walk{Rows: append(planned, due...), Next: chunk + 1, Now: now}, err
+	return Walk{Rows: append(free, due...), Next: chunk + 1, Now: now}, err
 }
 
-// toDo sorts out which rows [first, end) still have to be called.
-func toDo(records []byte, first, end int64) (planned []int64, held []any, err error) {
+// toDo sorts out which rows [first, end) still have to be called: those that
+// wait for nothing, among them the damaged ones, and those held until a time.
+func toDo(records []byte, first, end int64) (free []int64, held []any) {
 	for row := first; row < end; row++ {
 		r, err := recordAt(records, int(row-first))
 		switch {
-		case err != nil:
-			return nil, nil, fmt.Errorf("row %d: %w", row, err)
-		case r.State == Planned:
-			planned = append(planned, row)
+		case err != nil || r.State == Planned:
+			free = append(free, row)
 		case r.State == Waiting || r.State == InDoubt:
 			held = append(held, row)
 		}
 	}
-	return planned, held, nil
+	return free, held
 }
 
 // due asks which of the rows are due, and puts into later what is missing there.

@@ -69,7 +69,8 @@ const (
 	NotSentCause        Cause = 45 // rekey held the request back; written "NotSent"
 	Live                Cause = 46 // another row's code is alive
 	Lost                Cause = 47 // a doubt found by its age
-	RosterDamaged       Cause = 48
+	RosterDamaged       Cause = 48 // who the row is cannot be read
+	LedgerDamaged       Cause = 49 // what became of the row cannot be read
 	Other               Cause = 127
 )
 
@@ -114,7 +115,8 @@ var causeNames = map[Cause]string{
 	ServiceUnavailable:               "ServiceUnavailable",
 	Dial:                             "Dial", DNS: "DNS", TLS: "TLS", Timeout: "Timeout", Reset: "Reset",
 	NotSentCause: "NotSent", Live: "Live", Lost: "Lost", RosterDamaged: "RosterDamaged",
-	Other: "Other",
+	LedgerDamaged: "LedgerDamaged",
+	Other:         "Other",
 }
 
 var causesByName = func() map[string]Cause {

@@ -43,10 +43,11 @@ type feeder struct {
 	crew     []campaign.Worker // the pool's workers, asked for when a key is not here
 	crewSeen time.Time
 	keys     map[string]string // of campaigns that wait for one
+	damages  map[string]bool   // that the log has been told of
 }
 
 func newFeeder(s *Server) *feeder {
-	return &feeder{Server: s, queues: newQueues(s.pool.Redis, s.name), walks: newWalks()}
+	return &feeder{Server: s, queues: newQueues(s.pool.Redis, s.name), walks: newWalks(), damages: map[string]bool{}}
 }
 
 // run feeds until ctx ends, and gives the lease back.

@@ -95,7 +95,10 @@ func (s *Server) round(ctx context.Context, ref reset.Ref) error {
 // looks again.
 func (s *Server) look(ctx context.Context, ref reset.Ref) (goes bool, err error) {
 	r, err := s.pool.Store.Record(ctx, ref)
-	if err != nil {
+	switch {
+	case errors.As(err, new(campaign.ErrDamaged)):
+		return false, s.bury(ctx, ref, reset.LedgerDamaged, err)
+	case err != nil:
 		return false, s.unread(ctx, ref, err)
 	}
 	if r.State.Final() || r.State == campaign.Calling {
@@ -148,7 +151,7 @@ func (s *Server) unread(ctx context.Context, ref reset.Ref, err error) error {
 	case errors.As(err, &noKey):
 		return s.sealed(noKey)
 	case errors.As(err, &damaged) || errors.As(err, &expired):
-		return s.bury(ctx, ref, err)
+		return s.bury(ctx, ref, reset.RosterDamaged, err)
 	case outage(err):
 		// In place: a task that is handed back now may never arrive, and the
 		// queue runs what finished during an outage once more.
@@ -162,10 +165,14 @@ func (s *Server) unread(ctx context.Context, ref reset.Ref, err error) error {
 	return rest(poison, "unreadable")
 }
 
-// bury ends a row whose request is lost.
-func (s *Server) bury(ctx context.Context, ref reset.Ref, why error) error {
-	s.log.Error("a row's request is lost", "row", ref.String(), "err", why)
-	if err := s.pool.Store.Bury(ctx, ref, reset.RosterDamaged, ""); err != nil {
+// bury ends a row whose request is lost, or of which nobody knows what became.
+func (s *Server) bury(ctx context.Context, ref reset.Ref, cause reset.Cause, why error) error {
+	s.log.Error("a row is lost", "row", ref.String(), "cause", cause.String(), "err", why)
+	err := s.pool.Store.Bury(ctx, ref, cause, "")
+	switch {
+	case errors.As(err, new(campaign.ErrDamaged)):
+		return nil // its whole chunk is: the walk says so
+	case err != nil:
 		return rest(poison, "cannot be buried")
 	}
 	return nil

@@ -125,7 +125,8 @@ func (m *meal) ahead(ctx context.Context, c campaign.Campaign, n int) ([]int64, 
 	if n <= 0 || c.Cursor >= c.Total {
 		return nil, c.Cursor, nil
 	}
-	return m.pool.Store.Ahead(ctx, c, n)
+	rows, next, err := m.pool.Store.Ahead(ctx, c, n)
+	return rows, next, m.passOver(err)
 }
 
 // fedRows is what a campaign was helped to.

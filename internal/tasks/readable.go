@@ -59,3 +59,16 @@ func (f *feeder) sayKeys(missing map[string]string) {
 	}
 	f.keys = missing
 }
+
+// passOver takes note of rows that cannot be read, and tells the log once: the
+// others go on. Any other error is returned.
+func (f *feeder) passOver(err error) error {
+	if err == nil || !campaign.Unreadable(err) {
+		return err
+	}
+	if said := err.Error(); !f.damages[said] {
+		f.damages[said] = true
+		f.log.Error("rows cannot be read; the others go on", "err", err)
+	}
+	return nil
+}

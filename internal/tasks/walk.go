@@ -192,7 +192,7 @@ func (m *meal) step(ctx context.Context, c campaign.Campaign, w *walk) error {
 		return nil
 	}
 	found, err := m.pool.Store.Behind(ctx, c, w.chunk)
-	if err != nil {
+	if err = m.passOver(err); err != nil {
 		w.going = false // it begins again when it is due
 		return err
 	}

@@ -12,7 +12,6 @@
 local LIVE = KEYS[9]
 local row, token = tonumber(ARGV[3]), ARGV[4]
 local not_after, busy, life = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local CAUSE_LIVE, CAUSE_LOST = 46, 47
 
 local c = redis.call('HMGET', CAMPAIGN, 'generation', 'state', 'on_doubt', 'on_live', 'total')
 if c[1] ~= ARGV[2] or row >= tonumber(c[5]) then return {'gone', 0, NOW_MS, ''} end
@@ -20,7 +19,7 @@ if c[1] ~= ARGV[2] or row >= tonumber(c[5]) then return {'gone', 0, NOW_MS, ''} 
 local old = read(row)
 local function answer(what, till) return {what, till or 0, NOW_MS, encode(old)} end
 
-if FINAL[old.state] then return answer('settled') end
+if FINAL[old.state] and not old.damaged then return answer('settled') end
 local call = old.state == CALLING and (call_in(CALLS, row) or {token = '-', mark = old.time * 1000})
 if call and call.token == token then
   -- Written once more: where replicas are waited for, a connection's WAIT is
@@ -36,6 +35,13 @@ if call then
   local new = doubt(row, old, call, rules)
   commit()
   return answer(new.state == PARKED and 'parked' or 'doubt', new.time * 1000)
+end
+
+if old.damaged then
+  -- Nobody knows whether it was called: an operator says what becomes of it.
+  transition(row, old, becomes(old, PARKED, CAUSE_LEDGER_DAMAGED))
+  commit()
+  return answer('parked')
 end
 
 local waiting = old.state == WAITING or old.state == IN_DOUBT

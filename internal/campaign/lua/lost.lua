@@ -6,7 +6,6 @@
 -- Answer doubt, parked, or other: the mark is younger, or gone.
 -- Atomic because its owner may settle it at this very moment.
 local row = tonumber(ARGV[3])
-local CAUSE_LOST = 47
 
 local call = call_in(CALLS, row)
 if not call or NOW_MS < call.mark + tonumber(ARGV[4]) then return 'other' end

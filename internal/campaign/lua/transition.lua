@@ -10,6 +10,9 @@
 -- It may move rows of that one chunk: read(), then transition() for each, then
 -- commit() once, last. Other scripts use NOW and NOW_MS alone.
 --
+-- A record whose state is none is damaged. read() gives it the state that it must
+-- have been counted as, and old.damaged; the next transition writes a whole one.
+--
 -- Atomic because the record, the counters that add up to the total, the chunk's
 -- bit, later and the campaign's end must never be seen apart. Nothing may be
 -- written before the last error that a script itself raises: Redis does not roll
@@ -24,6 +27,7 @@ local FINAL = {[ACCEPTED] = true, [DEAD] = true, [PARKED] = true, [SKIPPED] = tr
 local BY_CAUSE = {[WAITING] = true, [DEAD] = true, [IN_DOUBT] = true, [PARKED] = true}
 -- A row is in later when its not-before was set further ahead than this.
 local FAR = 60
+local CAUSE_LIVE, CAUSE_LOST, CAUSE_LEDGER_DAMAGED = 46, 47, 49
 local CHUNK_ROWS, RECORD = 1024, 8
 local RECORDS = CHUNK_ROWS * RECORD -- two bytes after them count the final rows
 
@@ -53,9 +57,64 @@ local function encode(r)
     math.floor(t / 16777216) % 256, math.floor(t / 65536) % 256, math.floor(t / 256) % 256, t % 256)
 end
 
+-- counted_final reports whether a damaged record of the chunk was counted as
+-- final: then the chunk counts more of them than can be read.
+local function counted_final()
+  local held, seen = redis.call('GET', LEDGER), 0
+  for slot = 0, CHUNK_ROWS - 1 do
+    if FINAL[decode(held, slot).state] then seen = seen + 1 end
+  end
+  local hi, lo = string.byte(held, RECORDS + 1, RECORDS + 2)
+  return (hi or 0) * 256 + (lo or 0) > seen
+end
+
+-- counted_as lists the states that a damaged record may have been counted as,
+-- the likeliest first, by what else is known of the row. Only begin.lua makes an
+-- entry of calls, and only the end of the call deletes it; who has an entry of
+-- doubts and an attempt is in doubt.
+local function counted_as(row, r)
+  if redis.call('HEXISTS', CALLS, member(row)) == 1 then return {CALLING} end
+  local doubted = r.attempts > 0 and redis.call('HEXISTS', DOUBTS, member(row)) == 1
+  if counted_final() then
+    if r.cause == 0 then return {ACCEPTED, SKIPPED, DEAD, PARKED} end
+    if r.cause == CAUSE_LIVE then return {SKIPPED, PARKED, DEAD, ACCEPTED} end
+    return doubted and {PARKED, DEAD, SKIPPED, ACCEPTED} or {DEAD, PARKED, SKIPPED, ACCEPTED}
+  end
+  if r.time == 0 then return {PLANNED, WAITING, IN_DOUBT} end
+  return doubted and {IN_DOUBT, WAITING, PLANNED} or {WAITING, IN_DOUBT, PLANNED}
+end
+
+-- mended is what a damaged record must have been, so that the row leaves the
+-- counter in which it is: the first of its possible states that has a row. That
+-- it is final or not is certain, so the counters always add up and a campaign
+-- ends; which state exactly it is only as far as the rest of the record is whole.
+local function mended(row, r)
+  local states = counted_as(row, r)
+  local function has(state, cause)
+    local field = NAMES[state]
+    if BY_CAUSE[state] then field = 'k:' .. field .. ':' .. int(cause) end
+    return (tonumber(redis.call('HGET', CAMPAIGN, field)) or 0) > 0
+  end
+  local function as(state, cause)
+    return {state = state, cause = cause, attempts = r.attempts, free = 0, time = r.time, damaged = true}
+  end
+  for _, state in ipairs(states) do
+    if BY_CAUSE[state] and has(state, r.cause) then return as(state, r.cause) end
+  end
+  for _, state in ipairs(states) do
+    for cause = 0, 127 do
+      if has(state, cause) then return as(state, cause) end
+    end
+  end
+  return as(states[1], r.cause)
+end
+
+-- read returns a row's record. One whose state nobody knows comes back mended.
 local function read(row)
   local from = row % CHUNK_ROWS * RECORD
-  return decode(redis.call('GETRANGE', LEDGER, int(from), int(from + RECORD - 1)), 0)
+  local r = decode(redis.call('GETRANGE', LEDGER, int(from), int(from + RECORD - 1)), 0)
+  if NAMES[r.state] then return r end
+  return mended(row, r)
 end
 
 -- becomes is r in another state, as of now; free waits are counted anew.
@@ -85,6 +144,10 @@ end
 
 -- transition makes new of old, the row's record as read() gave it.
 local function transition(row, old, new)
+  if not NAMES[old.state] or not NAMES[new.state] then
+    error(string.format('row %d cannot go from state %d to %d', row, old.state, new.state))
+  end
+  if old.damaged then count('damaged', 1) end
   if old.absent then
     -- The whole chunk at once: what follows needs no more memory, and a string
     -- that is made in its full length is not made twice as long as asked for.
@@ -101,7 +164,7 @@ local function transition(row, old, new)
   local held = new.state == WAITING or new.state == IN_DOUBT
   if held and new.time > NOW + FAR then
     redis.call('ZADD', LATER, int(new.time), member(row))
-  elseif old.state == WAITING or old.state == IN_DOUBT then
+  elseif old.state == WAITING or old.state == IN_DOUBT or old.damaged then
     redis.call('ZREM', LATER, member(row))
   end
 end
@@ -132,21 +195,34 @@ end
 -- close_chunk counts the chunk's final rows and clears its bit with the last.
 local function close_chunk(total)
   local hi, lo = string.byte(redis.call('GETRANGE', LEDGER, int(RECORDS), int(RECORDS + 1)), 1, 2)
-  local n = hi * 256 + lo + finals
-  redis.call('SETRANGE', LEDGER, int(RECORDS), string.char(math.floor(n / 256), n % 256))
   local rows = math.min(CHUNK_ROWS, total - chunk * CHUNK_ROWS)
+  -- Of a damaged chunk the count may be missing, or any number.
+  local n = math.max(0, math.min((hi or 0) * 256 + (lo or 0) + finals, rows))
+  redis.call('SETRANGE', LEDGER, int(RECORDS), string.char(math.floor(n / 256), n % 256))
   redis.call('SETBIT', OPEN, int(chunk), n < rows and '1' or '0')
+end
+
+-- even_out: with every row final no other counter has one. After a record that
+-- was damaged beyond telling what it was, one may be short and another over.
+local function even_out()
+  for _, field in ipairs(redis.call('HKEYS', CAMPAIGN)) do
+    local state = string.match(field, '^k:([a-z_]+):') or field
+    if state == 'planned' or state == 'calling' or state == 'waiting' or state == 'in_doubt' then
+      redis.call('HSET', CAMPAIGN, field, '0')
+    end
+  end
 end
 
 -- end_campaign makes it done when its last row is final. A standing campaign
 -- still takes rows until its day is over; standing is that second.
 local function end_campaign()
-  local c = redis.call('HMGET', CAMPAIGN, 'state', 'total', 'accepted', 'dead', 'skipped', 'parked', 'standing')
+  local c = redis.call('HMGET', CAMPAIGN, 'state', 'total', 'accepted', 'dead', 'skipped', 'parked', 'standing', 'damaged')
   local rows = 0
   for i = 3, 6 do rows = rows + (tonumber(c[i]) or 0) end
   local can = c[1] == 'running' or c[1] == 'paused' or c[1] == 'halted'
   if not can or rows ~= tonumber(c[2]) or NOW < (tonumber(c[7]) or 0) then return false end
   redis.call('HSET', CAMPAIGN, 'state', 'done', 'ended_at', int(NOW_MS), 'reason', '', 'next', '')
+  if c[8] then even_out() end
   return true
 end
 

@@ -1,0 +1,52 @@
+package tasks
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cognitosim"
+	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/roster"
+)
+
+// ledgerKey is a chunk of a campaign's ledger.
+func ledgerKey(id string, chunk int) string {
+	return fmt.Sprintf("rekey:{%s}:c:%s:l:%d", poolName, id, chunk)
+}
+
+func TestADamagedRecordCostsItsOwnRowAndTheCampaignEnds(t *testing.T) {
+	t.Parallel()
+	const n = roster.ChunkRows + 100
+	names := users(n)
+	r := newRig(t, 400, cognitosim.Options{Users: cognitosim.Users{N: n}})
+	r.load("breach", names, func(s *campaign.Spec) { s.Guard = campaign.Guard{} })
+	for _, row := range []int64{5, 7} {
+		if err := r.rdb.SetRange(t.Context(), ledgerKey("breach", 0), 8*row, "\x09").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.store.Start(t.Context(), "breach", n); err != nil {
+		t.Fatal(err)
+	}
+	r.worker()
+	c := r.await("breach", "done", 40*time.Second, done)
+	if c.Counts.Accepted != n-2 || c.Counts.Parked != 2 || c.CausesOf(campaign.Parked)[reset.LedgerDamaged] != 2 {
+		t.Errorf("%+v, causes %v", c.Counts, c.CausesOf())
+	}
+	r.wantEachCalledOnce(append(append(append([]string{}, names[:5]...), names[6]), names[8:]...))
+	for _, row := range []string{"breach#5", "breach#7"} {
+		if n := strings.Count(r.log.String(), "msg=\"a row is lost\" worker=worker-1 pool=prod row="+row+" cause=LedgerDamaged"); n != 1 {
+			t.Errorf("the log names %s %d times", row, n)
+		}
+	}
+	if moved, err := r.store.Replay(t.Context(), "breach", campaign.Filter{Cause: reset.LedgerDamaged}, 2); err != nil || moved != 2 {
+		t.Fatalf("replayed %d, %v", moved, err)
+	}
+	c = r.await("breach", "done after the replay", 40*time.Second, done)
+	if c.Counts.Accepted != n {
+		t.Errorf("%+v", c.Counts)
+	}
+}
