@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 )
@@ -240,7 +242,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("COGNITOSIM_IS_MAIN") != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func TestSignalsEndIt(t *testing.T) {

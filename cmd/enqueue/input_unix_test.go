@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,7 +22,21 @@ func (p inProcess) pipe(name string) string {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		p.t.Fatal(err)
 	}
+	p.t.Cleanup(func() { p.release(path) })
 	return path
+}
+
+// release ends whoever still waits for a pipe to be written to, as the end of
+// the process would: this one opens both ends, and nobody comes after it.
+func (p inProcess) release(path string) {
+	p.t.Helper()
+	both, err := os.OpenFile(path, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(path), both.Close()); err != nil {
+		p.t.Error(err)
+	}
 }
 
 func TestAPipeIsReadAmongFiles(t *testing.T) {

@@ -67,6 +67,7 @@ func TestAnInterruptedLoadIsTakenUpByTheSameCommand(t *testing.T) {
 	p := process(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	in, feed := io.Pipe()
+	defer func() { _ = feed.Close() }()
 	users := "username\n" + strings.Repeat("x", 100) + "\n" + "y\n"
 	go func() { _, _ = io.WriteString(feed, users) }() // and then the pipe stays open
 	loading := func() bool { return p.rdb.HGet(t.Context(), "rekey:{prod}:c:a", "state").Val() == "loading" }

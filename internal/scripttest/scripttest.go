@@ -10,6 +10,7 @@ package scripttest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,17 +19,35 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 
 	"github.com/rekeyhq/rekey/internal/embedredis"
 )
 
 // Main is the TestMain of a package whose program is run. In scripts it goes by
-// the name of its source and by the one that packages install.
+// the name of its source and by the one that packages install. At the end no
+// goroutine may be left.
 func Main(m *testing.M, name string, program func()) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(leakless{m}, map[string]func(){
 		name: program, "rekey-" + name: program,
 		"redis": tool(redisCommand), "present": tool(present), "load": tool(load), "settle": tool(settle), "pause": tool(pause), "gz": tool(gz),
 	})
+}
+
+// leakless fails a package whose tests leave a goroutine behind.
+type leakless struct{ *testing.M }
+
+// Run runs the tests.
+func (l leakless) Run() int {
+	code := l.M.Run()
+	if code != 0 {
+		return code
+	}
+	if err := goleak.Find(); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // Run runs the scripts of testdata/script. Beside the programs and testscript's
