@@ -10,7 +10,8 @@
 // reports, not in a specification. The table in table.go is the best reading
 // of them; a text that AWS rewords falls to the last row of its exception. And
 // a process that is stopped exactly between the check of the time and the
-// write sends late. Proxies (HTTPS_PROXY) are not used.
+// write sends late, and so does a machine that was suspended and whose wall
+// clock has not been set right since. Proxies (HTTPS_PROXY) are not used.
 package cognito
 
 import (

@@ -35,7 +35,10 @@ type gate struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	notAfter time.Time
-	timer    *time.Timer
+	// wall is the earlier of both ends by the wall clock: the monotonic one
+	// stands still while a machine is suspended, and the code's life does not.
+	wall  time.Time
+	timer *time.Timer
 
 	mu    sync.Mutex
 	state progress
@@ -43,7 +46,7 @@ type gate struct {
 }
 
 func newGate(ctx context.Context, notAfter time.Time) *gate {
-	g := &gate{notAfter: notAfter}
+	g := &gate{notAfter: notAfter, wall: earlier(ctx, notAfter).Round(0)}
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	if g.late() {
 		g.shut(ErrLate)
@@ -67,11 +70,20 @@ func (g *gate) open() bool {
 	return g.state != over
 }
 
+func earlier(ctx context.Context, notAfter time.Time) time.Time {
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(notAfter) {
+		return deadline
+	}
+	return notAfter
+}
+
 // late compares with the deadline too, since a context ends a little after it.
+// A wall clock that is set forward makes a call late that is not, which costs a
+// token; one that is set back changes nothing, since the other still counts.
 func (g *gate) late() bool {
 	now := time.Now()
 	deadline, ok := g.ctx.Deadline()
-	return g.ctx.Err() != nil || now.After(g.notAfter) || ok && now.After(deadline)
+	return g.ctx.Err() != nil || now.After(g.notAfter) || ok && now.After(deadline) || now.After(g.wall)
 }
 
 // shut closes the gate for good. The caller holds the lock.

@@ -124,11 +124,16 @@ func TestGateOpensInTimeAlone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		token, deadline, wait time.Duration
+		set                   time.Duration // of the wall clock meanwhile, on or back
 		open                  bool
 	}{
-		"in time":       {time.Second, time.Minute, time.Second, true},
-		"token over":    {time.Second, time.Minute, time.Second + 1, false},
-		"deadline over": {time.Minute, time.Second, time.Second + 1, false},
+		"in time":                       {time.Second, time.Minute, time.Second, 0, true},
+		"token over":                    {time.Second, time.Minute, time.Second + 1, 0, false},
+		"deadline over":                 {time.Minute, time.Second, time.Second + 1, 0, false},
+		"suspended for an hour":         {time.Second, time.Minute, 0, time.Hour, false},
+		"suspended beyond the deadline": {time.Hour, time.Second, 0, time.Second + 1, false},
+		"clock set back":                {time.Second, time.Minute, time.Second, -time.Hour, true},
+		"token over, clock set back":    {time.Second, time.Minute, time.Second + 1, -time.Hour, false},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), c.deadline)
@@ -137,6 +142,7 @@ func TestGateOpensInTimeAlone(t *testing.T) {
 			defer g.end()
 			g.timer.Stop() // the check at the write must do without it
 			time.Sleep(c.wait)
+			g.wall = g.wall.Add(-c.set) // a wall clock alone cannot be set here
 			if g.open() != c.open {
 				t.Errorf("%s: open is %v", name, !c.open)
 			}
@@ -154,7 +160,7 @@ func (overdue) Deadline() (time.Time, bool) { return time.Now().Add(-time.Hour),
 
 func TestGateDoesNotWaitForTheContextsTimer(t *testing.T) {
 	t.Parallel()
-	g := &gate{ctx: overdue{t.Context()}, cancel: func() {}, notAfter: soon()}
+	g := &gate{ctx: overdue{t.Context()}, cancel: func() {}, notAfter: soon(), wall: soon()}
 	if g.open() {
 		t.Error("open after the deadline")
 	}
