@@ -19,6 +19,8 @@ func limitedBy(c campaign.Campaign, s surroundings, concurrency int, due time.Ti
 		return ""
 	case s.workers == 0:
 		return "no worker"
+	case s.away == s.workers:
+		return "connection until " + cli.Time(s.back) + " (no worker reaches Cognito; they try again by themselves)"
 	case blocked:
 		return s.bucket.LimitedBy(c.Pool)
 	case !s.standby.IsZero():
@@ -37,7 +39,7 @@ func endOf(c campaign.Campaign, s surroundings, due time.Time) time.Time {
 	if c.State.Ended() {
 		return c.Ended
 	}
-	if c.State != campaign.Running || s.workers == 0 || s.bucket.Configured <= 0 {
+	if c.State != campaign.Running || s.workers == s.away || s.bucket.Configured <= 0 {
 		return time.Time{}
 	}
 	from, speed := s.bucket.Now, s.bucket.AllowedTo(c.Pool)

@@ -35,6 +35,7 @@ type view struct {
 	Guard     string            `json:"guard"`
 	File      string            `json:"file"`
 	Workers   int               `json:"workers"`
+	Away      int               `json:"workers_away"`
 
 	ends time.Time // for people
 }
@@ -62,7 +63,11 @@ type rate struct {
 type surroundings struct {
 	bucket  ratelimit.State
 	workers int
-	others  []campaign.Campaign // of the pool
+	// away are the workers that do not reach Cognito, and back when the first of
+	// them tries again.
+	away   int
+	back   time.Time
+	others []campaign.Campaign // of the pool
 	// standby is when workers take over a quota whose numbers in the bucket are
 	// those of workers that have gone; zero when there is nothing to take over.
 	standby time.Time
@@ -88,6 +93,14 @@ func (t *target) look(ctx context.Context) (surroundings, error) {
 		s.bucket.Now = time.Now()
 	}
 	s.standby = t.standby(s.bucket, workers)
+	for _, w := range workers {
+		if !w.Away.After(s.bucket.Now) {
+			continue
+		}
+		if s.away++; s.back.IsZero() || w.Away.Before(s.back) {
+			s.back = w.Away
+		}
+	}
 	return s, err
 }
 
@@ -110,7 +123,7 @@ func (t *target) view(ctx context.Context, c campaign.Campaign, s surroundings) 
 		Rate:      rate{s.bucket.Limit, tenth(s.bucket.Configured), tenth(s.bucket.AllowedTo(c.Pool)), tenth(s.bucket.Measured)},
 		StartedAt: cli.Time(c.Started), CreatedAt: cli.Time(c.Created),
 		Priority: string(c.Priority), OnDoubt: string(c.OnDoubt), OnLive: string(c.OnLive), Guard: c.Guard.String(),
-		File: c.File, Workers: s.workers,
+		File: c.File, Workers: s.workers, Away: s.away,
 	}
 	for cause, n := range c.CausesOf(campaign.Dead, campaign.InDoubt, campaign.Parked, campaign.Waiting) {
 		if n > 0 && cause != 0 {

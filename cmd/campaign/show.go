@@ -176,6 +176,14 @@ func writeCounts(b *strings.Builder, v view) {
 	row("skipped", v.Counts.Skipped, "")
 }
 
+// awayText says that some workers are there and make no calls.
+func awayText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s of them without a way to Cognito", cli.Count(n))
+}
+
 func writeFacts(b *strings.Builder, v view, quota string) {
 	row := func(label, text string) {
 		if text != "" {
@@ -184,7 +192,7 @@ func writeFacts(b *strings.Builder, v view, quota string) {
 	}
 	row("rate", fmt.Sprintf("%s measured, %s allowed now, %s configured, of %s/s (quota %s)", cli.Rate(v.Rate.Measured),
 		cli.Rate(v.Rate.Allowed), cli.Rate(v.Rate.Configured), cli.Number(v.Rate.Limit), quota))
-	row("workers", cli.Count(v.Workers))
+	row("workers", cli.Count(v.Workers)+awayText(v.Away))
 	row("limited by", v.LimitedBy)
 	row("rules", fmt.Sprintf("priority %s, on doubt %s, on live %s, guard %s", v.Priority, v.OnDoubt, v.OnLive, v.Guard))
 	row("file", v.File)

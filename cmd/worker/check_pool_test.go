@@ -48,7 +48,7 @@ func TestWhoServesThePoolAndWhatStandsInItsWayIsSaid(t *testing.T) {
 	s := redistest.Real(t, keeping...)
 	rdb := redistest.Client(t, s)
 	store := running(t, rdb, 10)
-	if err := store.Presence(t.Context(), "w1", "v1.2"); err != nil {
+	if err := store.Presence(t.Context(), campaign.Worker{Name: "w1", Info: "v1.2"}); err != nil {
 		t.Fatal(err)
 	}
 	quota := ratelimit.Quota{Name: "eu-west-1", Limit: 30, Share: 0.8, Echo: 0.4, Burst: 2}

@@ -16,6 +16,9 @@ type Worker struct {
 	Info string
 	// Keys are the ids of its roster keys.
 	Keys []string
+	// Away is until when it makes no calls, on Redis's clock, since it does not
+	// reach Cognito; zero when it does.
+	Away time.Time
 	Seen time.Time
 }
 
@@ -36,10 +39,14 @@ func (c Campaign) MissingKey(workers []Worker) string {
 // PresentFor is how long a worker counts as present after it said so.
 const PresentFor = 30 * time.Second
 
-// Presence says that a worker serves the pool, and with which roster keys; it
+// Presence says that a worker serves the pool, with this store's roster keys; it
 // does so every few seconds.
-func (s *Store) Presence(ctx context.Context, worker, info string) error {
-	_, err := s.present(ctx, worker, info+"\n"+strings.Join(s.pool.Keys.IDs(), " "))
+func (s *Store) Presence(ctx context.Context, w Worker) error {
+	away := ""
+	if !w.Away.IsZero() {
+		away = strconv.FormatInt(w.Away.UnixMilli(), 10)
+	}
+	_, err := s.present(ctx, w.Name, strings.Join([]string{w.Info, strings.Join(s.pool.Keys.IDs(), " "), away}, "\n"))
 	return err
 }
 
@@ -62,14 +69,29 @@ func (s *Store) present(ctx context.Context, worker, info string) ([]Worker, err
 	r := reply{script: "presence", values: v}
 	var all []Worker
 	for i := 0; i+1 < len(v); i += 2 {
-		at, text, _ := strings.Cut(r.text(i+1), " ")
-		ms, err := strconv.ParseInt(at, 10, 64)
+		w, err := workerIn(r.text(i), r.text(i+1))
 		if err != nil {
-			return nil, errAnswer("presence", at)
+			return nil, err
 		}
-		info, keys, _ := strings.Cut(text, "\n")
-		all = append(all, Worker{Name: r.text(i), Info: info, Keys: strings.Fields(keys), Seen: time.UnixMilli(ms).UTC()})
+		all = append(all, w)
 	}
 	slices.SortFunc(all, func(a, b Worker) int { return strings.Compare(a.Name, b.Name) })
 	return all, r.err
+}
+
+// workerIn reads an entry: when, and what the worker said. Another version's
+// may have fewer lines.
+func workerIn(name, entry string) (Worker, error) {
+	at, text, _ := strings.Cut(entry, " ")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return Worker{}, errAnswer("presence", at)
+	}
+	info, rest, _ := strings.Cut(text, "\n")
+	keys, away, _ := strings.Cut(rest, "\n")
+	w := Worker{Name: name, Info: info, Keys: strings.Fields(keys), Seen: time.UnixMilli(ms).UTC()}
+	if ms, err := strconv.ParseInt(away, 10, 64); err == nil {
+		w.Away = time.UnixMilli(ms).UTC()
+	}
+	return w, nil
 }

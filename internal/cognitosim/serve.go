@@ -29,7 +29,7 @@ func (s *Sim) Serve(ctx context.Context, ln net.Listener) error {
 	s.Close()
 	if err == nil {
 		err = shutDown(srv)
-		_ = <-served // that it was shut down
+		<-served //nolint:errcheck // it says that it was shut down
 	}
 	return errors.Join(err, s.journalError())
 }

@@ -65,15 +65,19 @@ func redisCommand(ctx context.Context, args []string) error {
 	return err
 }
 
-// present makes a worker serve the pool:
+// present makes a worker serve the pool, one that reaches Cognito or not:
 //
-//	present NAME
+//	present NAME [away]
 func present(ctx context.Context, args []string) error {
 	s, err := store(ctx)
 	if err != nil {
 		return err
 	}
-	return s.Presence(ctx, args[0], "")
+	w := campaign.Worker{Name: args[0]}
+	if len(args) > 1 {
+		w.Away = time.Now().Add(time.Hour)
+	}
+	return s.Presence(ctx, w)
 }
 
 // load loads a file as enqueue does:

@@ -34,9 +34,14 @@ func (a *aside) stand(d time.Duration) {
 }
 
 func (a *aside) any() bool {
+	return a.left() > 0
+}
+
+// left is how much longer the worker stands aside.
+func (a *aside) left() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return time.Now().Before(a.until)
+	return max(0, time.Until(a.until))
 }
 
 // line returns a context that ends when the worker stands aside, and whether

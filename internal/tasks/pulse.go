@@ -3,6 +3,8 @@ package tasks
 import (
 	"context"
 	"time"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
 )
 
 const (
@@ -33,7 +35,11 @@ func (s *Server) pulse(ctx context.Context) {
 // bePresent says that this worker is there and counts who else is. It is what
 // a Redis that is full or read-only refuses, though it can be read.
 func (s *Server) bePresent(ctx context.Context) (written bool) {
-	if err := s.pool.Store.Presence(ctx, s.opts.Worker, s.opts.Info); err != nil {
+	w := campaign.Worker{Name: s.opts.Worker, Info: s.opts.Info}
+	if left := s.aside.left(); left > 0 {
+		w.Away = s.clock.now().Add(left)
+	}
+	if err := s.pool.Store.Presence(ctx, w); err != nil {
 		s.log.Debug("presence", "err", err)
 		s.metrics.workers.DeleteLabelValues(s.name)
 		return false

@@ -135,6 +135,11 @@ func TestOneWorkerWithoutDNSHoldsUpNobody(t *testing.T) {
 	if !strings.Contains(lost.Said(), `"local":true`) || !lost.said(reset.DNS.String()) {
 		t.Error("it takes its own network for everybody's")
 	}
+	r.until("it alone is known to be away", func() bool {
+		workers, err := r.store.Workers(t.Context())
+		away := slices.DeleteFunc(workers, func(w campaign.Worker) bool { return w.Away.IsZero() })
+		return err == nil && len(away) == 1
+	})
 	from, before := time.Now(), r.bucket()
 	r.until("some seconds pass", func() bool {
 		if b, blocked := r.bucket().Blocked(pool); blocked {
