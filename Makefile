@@ -3,9 +3,10 @@
 BASE ?= main
 BENCH ?= .
 COUNT ?= 6
+FUZZTIME ?= 1m
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint generate bench deploy-check chaos
+.PHONY: help build test lint generate bench fuzz deploy-check chaos
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,13 @@ generate: ## write the references in docs/ anew, from the code
 
 bench: ## benchmarks against BASE=main, by benchstat; BENCH=regexp, COUNT=6
 	.ci/bench '$(BASE)' '$(BENCH)' '$(COUNT)'
+
+fuzz: ## every fuzz target in its turn, for FUZZTIME=1m; findings go into testdata/fuzz
+	@grep -rEo '^func Fuzz[A-Za-z]+' --include='*_test.go' internal | sed 's|/[^/]*:func | |' | \
+	while read -r dir target; do \
+		echo "$$dir $$target"; \
+		go test "./$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZTIME)' -parallel 2 </dev/null || exit 1; \
+	done
 
 deploy-check: ## what is in deploy/, each with the tool that knows it
 	.ci/deploy

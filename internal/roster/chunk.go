@@ -22,8 +22,8 @@ const (
 // thousand times what a list of addresses needs.
 const maxChunk = 64 << 20
 
-// ErrDamaged is what [Unpack] returns for a chunk that cannot have been
-// written by [Pack].
+// ErrDamaged is under every error of [Unpack]: the chunk cannot have been
+// written by this program's [Pack].
 var ErrDamaged = errors.New("roster: the chunk is damaged")
 
 // A chunk in clear is the version byte and a zstd frame with a checksum. In the frame
@@ -104,7 +104,8 @@ func decompress(b, chunk []byte) ([]byte, error) {
 		return b, ErrDamaged
 	}
 	if chunk[0] != versionZstd {
-		return b, fmt.Errorf("roster: the chunk has version %d, this program reads versions %d and %d: update it", chunk[0], versionZstd, versionSealed)
+		return b, fmt.Errorf("%w: it has version %d, this program reads versions %d and %d: if a newer rekey wrote it, update this one",
+			ErrDamaged, chunk[0], versionZstd, versionSealed)
 	}
 	dec, err := decoder()
 	if err != nil {
