@@ -1,6 +1,10 @@
 package campaign
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/rekeyhq/rekey/internal/reset"
+)
 
 // ends makes rows final, in order: d is dead, a accepted.
 func (l *ledger) ends(from int64, rows string) (halted int64) {
@@ -90,5 +94,34 @@ func TestTheLastRowIsDoneAndNotHalted(t *testing.T) {
 	l.ends(0, pattern(14, func(int) bool { return true }))
 	if s := l.call(14, refused()); !s.Done || s.Halted != nil {
 		t.Errorf("after the last row: %+v", s)
+	}
+}
+
+func TestRowsThatCannotBeReadAreNoneOfTheGuards(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 1100, "guard", 100)
+	for row := range int64(1024) {
+		if err := l.Bury(t.Context(), l.ref(row), reset.RosterDamaged, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l.field("state") != "running" || l.field("window") != "" {
+		t.Errorf("it is %s (%s), the guard looks at %q", l.field("state"), l.field("reason"), l.field("window"))
+	}
+	if got := l.ends(1024, pattern(15, func(int) bool { return true })); got != 15 {
+		t.Errorf("after them it halts at row %d, want 15", got)
+	}
+	l.recount()
+}
+
+func TestACampaignIsDoneWithALastRowThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 2, "guard", 100)
+	l.call(0, accepted())
+	if err := l.Bury(t.Context(), l.ref(1), reset.RosterDamaged, ""); err != nil {
+		t.Fatal(err)
+	}
+	if l.field("state") != "done" {
+		t.Errorf("it is %s", l.field("state"))
 	}
 }

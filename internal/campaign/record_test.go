@@ -149,7 +149,8 @@ return {CHUNK_ROWS, RECORDS, unpack(finals)}`, []string{"{p}a", "{p}b", "{p}c", 
 			t.Errorf("value %d: Lua has %v, Go has %v", i, got[i], want[i])
 		}
 	}
-	if want := fmt.Sprintf("CAUSE_LIVE, CAUSE_LOST, CAUSE_LEDGER_DAMAGED = %d, %d, %d\n", reset.Live, reset.Lost, reset.LedgerDamaged); !bytes.Contains(shared, []byte(want)) {
+	if want := fmt.Sprintf("CAUSE_LIVE, CAUSE_LOST, CAUSE_ROSTER_DAMAGED, CAUSE_LEDGER_DAMAGED = %d, %d, %d, %d\n",
+		reset.Live, reset.Lost, reset.RosterDamaged, reset.LedgerDamaged); !bytes.Contains(shared, []byte(want)) {
 		t.Errorf("transition.lua does not say %q", want)
 	}
 }

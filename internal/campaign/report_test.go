@@ -59,6 +59,10 @@ func TestADamagedChunkNamesItselfAndLosesNoOtherRow(t *testing.T) {
 	for name, damage := range map[string]func(l *life, key string){
 		"other bytes": func(l *life, key string) { l.rdb.SetRange(t.Context(), key, 40, "damage") },
 		"missing":     func(l *life, key string) { l.rdb.Del(t.Context(), key) },
+		"another type": func(l *life, key string) {
+			l.rdb.Del(t.Context(), key)
+			l.rdb.HSet(t.Context(), key, "a", "b")
+		},
 		"shorter": func(l *life, key string) {
 			packed, _ := roster.Pack([]roster.Row{{Line: 1, Request: single("x@example.com")}})
 			l.rdb.Set(t.Context(), key, packed, 0)

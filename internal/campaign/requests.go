@@ -108,7 +108,10 @@ func (s *Store) fetch(ctx context.Context, ref reset.Ref, get func(redis.Pipelin
 		about = p.HMGet(ctx, s.keys.campaign(ref.Campaign), "generation", "expired")
 		return nil
 	})
-	if err != nil && !errors.Is(err, redis.Nil) {
+	if err == nil || keysOwn(err) {
+		err = about.Err() // the piece's own is looked at below
+	}
+	if err != nil {
 		return nil, fmt.Errorf("request of %s: %w", ref, err)
 	}
 	generation, expired := about.Val()[0], about.Val()[1]
@@ -117,10 +120,15 @@ func (s *Store) fetch(ctx context.Context, ref reset.Ref, get func(redis.Pipelin
 		return nil, ErrUnknown{ID: ref.Campaign, Pool: s.pool.Name}
 	case expired != nil:
 		return nil, ErrExpired{ID: ref.Campaign}
-	case piece.Err() != nil:
-		return nil, s.damaged(ref, s.keys.roster(ref.Campaign, chunkOf(ref.Row)), errMissing)
 	}
-	return piece.Bytes()
+	packed, err := packedIn(piece)
+	if err != nil && !errors.Is(err, errMissing) && !keysOwn(err) {
+		return nil, fmt.Errorf("request of %s: %w", ref, err)
+	}
+	if err != nil {
+		return nil, s.damaged(ref, s.keys.roster(ref.Campaign, chunkOf(ref.Row)), err)
+	}
+	return packed, nil
 }
 
 func isIntake(id string) bool { return strings.HasPrefix(id, intakePrefix) }

@@ -50,3 +50,29 @@ func TestADamagedRecordCostsItsOwnRowAndTheCampaignEnds(t *testing.T) {
 		t.Errorf("%+v", c.Counts)
 	}
 }
+
+func TestADamagedChunkOfTheRosterCostsItsOwnRowsAndHaltsNothing(t *testing.T) {
+	t.Parallel()
+	const n = 3*roster.ChunkRows + 100
+	names := users(n)
+	r := newRig(t, 500, cognitosim.Options{Users: cognitosim.Users{N: n}})
+	r.load("breach", names, func(s *campaign.Spec) { s.Guard = campaign.Guard{} })
+	key := fmt.Sprintf("rekey:{%s}:c:breach:r:", poolName)
+	if err := r.rdb.Set(t.Context(), key+"1", "not a chunk", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	r.rdb.Del(t.Context(), key+"2")
+	if err := r.rdb.RPush(t.Context(), key+"2", "of another type").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.store.Start(t.Context(), "breach", n); err != nil {
+		t.Fatal(err)
+	}
+	r.worker()
+	c := r.await("breach", "done, or halted", 60*time.Second, func(c campaign.Campaign) bool { return done(c) || c.State == campaign.Halted })
+	const lost = 2 * roster.ChunkRows
+	if !done(c) || c.Counts.Accepted != n-lost || c.CausesOf(campaign.Dead)[reset.RosterDamaged] != lost {
+		t.Errorf("%s (%s), %+v, causes %v", c.State, c.Reason, c.Counts, c.CausesOf())
+	}
+	r.wantEachCalledOnce(append(append([]string{}, names[:roster.ChunkRows]...), names[3*roster.ChunkRows:]...))
+}

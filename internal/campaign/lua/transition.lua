@@ -27,7 +27,10 @@ local FINAL = {[ACCEPTED] = true, [DEAD] = true, [PARKED] = true, [SKIPPED] = tr
 local BY_CAUSE = {[WAITING] = true, [DEAD] = true, [IN_DOUBT] = true, [PARKED] = true}
 -- A row is in later when its not-before was set further ahead than this.
 local FAR = 60
-local CAUSE_LIVE, CAUSE_LOST, CAUSE_LEDGER_DAMAGED = 46, 47, 49
+local CAUSE_LIVE, CAUSE_LOST, CAUSE_ROSTER_DAMAGED, CAUSE_LEDGER_DAMAGED = 46, 47, 48, 49
+-- What cannot be read says nothing about the list: the guard does not count it.
+-- A chunk of it, a thousand rows, would halt the campaign seventy times over.
+local UNREADABLE = {[CAUSE_ROSTER_DAMAGED] = true, [CAUSE_LEDGER_DAMAGED] = true}
 local CHUNK_ROWS, RECORD = 1024, 8
 local RECORDS = CHUNK_ROWS * RECORD -- two bytes after them count the final rows
 
@@ -132,7 +135,7 @@ local function waits(r, cause, time)
 end
 
 -- What transition() has gathered for commit().
-local deltas, finals, window, chunk = {}, 0, '', nil
+local deltas, finals, window, ended, chunk = {}, 0, '', false, nil
 
 local function count(field, n) deltas[field] = (deltas[field] or 0) + n end
 
@@ -158,7 +161,8 @@ local function transition(row, old, new)
   count_state(old, -1)
   count_state(new, 1)
   if FINAL[new.state] and new.state ~= old.state then
-    window = window .. (new.state == DEAD and '1' or '0')
+    ended = true
+    if not UNREADABLE[new.cause] then window = window .. (new.state == DEAD and '1' or '0') end
     if MISCONFIGURED then redis.call('HDEL', MISCONFIGURED, member(row)) end
   end
   local held = new.state == WAITING or new.state == IN_DOUBT
@@ -263,7 +267,7 @@ local function commit()
     if n ~= 0 then redis.call('HINCRBY', CAMPAIGN, field, int(n)) end
   end
   if finals ~= 0 then close_chunk(tonumber(redis.call('HGET', CAMPAIGN, 'total'))) end
+  if ended and end_campaign() then return true, nil end
   if window == '' then return false, nil end
-  if end_campaign() then return true, nil end
   return false, guard()
 end
