@@ -49,6 +49,15 @@ func (s *Store) Later(ctx context.Context, limit int) ([]reset.Ref, error) {
 	return parseMembers(members)
 }
 
+// Resting counts the rows of later, those of campaigns that do not run included.
+func (s *Store) Resting(ctx context.Context) (int64, error) {
+	n, err := s.rdb.ZCard(ctx, s.keys.later()).Result()
+	if err != nil {
+		return 0, fmt.Errorf("rows that rest: %w", err)
+	}
+	return n, nil
+}
+
 // Fed takes rows out of later after they were enqueued. A row that was called
 // meanwhile and waits anew stays.
 func (s *Store) Fed(ctx context.Context, refs ...reset.Ref) error {

@@ -181,7 +181,16 @@ func TestTheWalkFindsWhatTheQueueLost(t *testing.T) {
 	if !l.inLater(3) {
 		t.Error("the walk did not put the row back into later")
 	}
+	if !l.inLater(1) {
+		t.Error("a row that waits for seconds, and whose task may be lost, is in no list")
+	}
 	l.pass(10 * time.Second)
+	if refs, err := l.Later(t.Context(), 5); err != nil || !slices.Equal(refs, []reset.Ref{l.ref(1)}) {
+		t.Errorf("due are %v, %v", refs, err)
+	}
+	if err := l.Fed(t.Context(), l.ref(1)); err != nil {
+		t.Fatal(err)
+	}
 	if rows, _ = l.walk(); !slices.Contains(rows, 1) || slices.Contains(rows, 2) {
 		t.Error("a row whose time has come is not found, or one that must wait is")
 	}

@@ -215,7 +215,7 @@ func (m *model) behind(seen Campaign) (planned, due []int64) {
 		case !held(r.State) || there:
 		case r.At.Unix() <= m.now.Unix():
 			due = append(due, int64(row))
-		case r.At.Unix() > m.now.Unix()+60:
+		default:
 			m.later[key] = r.At.Unix()
 		}
 	}

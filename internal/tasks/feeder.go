@@ -201,11 +201,11 @@ func (f *feeder) feed(ctx context.Context, all []campaign.Campaign) error {
 	if err != nil {
 		return err
 	}
-	f.walks.notice(time.Now(), all, sight{
-		asked:   asked,
-		orphans: urgent.orphans+other.orphans > 0,
-		idle:    urgent.all+other.all == 0,
-	})
+	see := sight{asked: asked, orphans: urgent.orphans+other.orphans > 0, idle: urgent.all+other.all == 0}
+	if see.unlisted, err = f.unlisted(ctx, all, see.idle); err != nil {
+		return err
+	}
+	f.walks.notice(time.Now(), all, see)
 	urgentRoom, otherRoom := room(rate, urgent.due, other.due)
 	return newMeal(f, now).serve(ctx, all, urgentRoom, otherRoom)
 }

@@ -66,6 +66,9 @@ func (m *meal) fetch(ctx context.Context, limit int) error {
 func (m *meal) deal(ctx context.Context, t *turns, places int, urgent bool) (fed int, err error) {
 	for id, n := range t.deal(max(0, places), m.claims(urgent)) {
 		got, err := m.help(ctx, m.running[id], n)
+		if err != nil {
+			m.walks.interrupt(id, time.Now())
+		}
 		switch {
 		case err == nil:
 			fed += got

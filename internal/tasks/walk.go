@@ -52,6 +52,25 @@ type sight struct {
 	asked   int64 // resumes and replays so far
 	orphans bool  // there are tasks whose worker is gone
 	idle    bool  // the queues are empty
+	// unlisted: and yet more rows wait than later has. Their tasks were lost.
+	unlisted bool
+}
+
+// unlisted counts the rows that wait: with the queues empty every one of them
+// must be in later. Those of paused campaigns may be there as well; then it sees
+// less than there is, and the walk of every ten minutes finds it.
+func (f *feeder) unlisted(ctx context.Context, all []campaign.Campaign, idle bool) (bool, error) {
+	waiting := int64(0)
+	for _, c := range all {
+		if c.State == campaign.Running {
+			waiting += c.Counts.Waiting + c.Counts.InDoubt
+		}
+	}
+	if !idle || waiting == 0 {
+		return false, nil
+	}
+	resting, err := f.pool.Store.Resting(ctx)
+	return waiting > resting, err
 }
 
 // notice takes a round's sight in, and begins the walks that are due. A
@@ -78,7 +97,8 @@ func (w *walks) notice(now time.Time, all []campaign.Campaign, s sight) {
 func (w *walk) notice(now time.Time, c campaign.Campaign, s sight) {
 	// All rows were fed, none is in the queues, and yet some were never called.
 	stalled := s.idle && c.Counts.Planned > 0 && c.Cursor >= c.Total
-	if s.orphans || stalled {
+	held := s.unlisted && c.Counts.Waiting+c.Counts.InDoubt > 0
+	if s.orphans || stalled || held {
 		w.due = earlier(w.due, w.began.Add(walkSoon))
 	}
 	if c.State == campaign.Running && !w.going && !now.Before(w.due) {
@@ -104,6 +124,16 @@ func (w *walk) end() {
 	if w.again {
 		w.again = false
 		w.due = w.began.Add(walkAgain)
+	}
+}
+
+// interrupt ends a campaign's walk after an error, also one that has just come
+// to its end. What it had found is in the queue or not, nobody knows; so the next
+// one begins soon.
+func (w *walks) interrupt(id string, now time.Time) {
+	if one := w.of[id]; one != nil {
+		one.going = false
+		one.due = earlier(one.due, now.Add(walkSoon))
 	}
 }
 
@@ -193,7 +223,6 @@ func (m *meal) step(ctx context.Context, c campaign.Campaign, w *walk) error {
 	}
 	found, err := m.pool.Store.Behind(ctx, c, w.chunk)
 	if err = m.passOver(err); err != nil {
-		w.going = false // it begins again when it is due
 		return err
 	}
 	w.rows, w.chunk = found.Rows, found.Next

@@ -1,5 +1,6 @@
 -- behind.lua: which rows of a chunk are due and not waiting to be fed. A row
--- that must wait and is not in later is put there.
+-- that must wait and is not in later is put there, however short its wait: its
+-- task may be lost. If it is not, the queue refuses the row a second one.
 -- KEYS  1-4 as in transition.lua
 -- ARGV  1-2 as in transition.lua  3 and on: rows, waiting or in doubt
 -- Answer an array of rows.
@@ -14,7 +15,7 @@ for i = 3, #ARGV do
   if waiting and not redis.call('ZSCORE', LATER, member(row)) then
     if r.time <= NOW then
       table.insert(due, row)
-    elseif r.time > NOW + FAR then
+    else
       redis.call('ZADD', LATER, int(r.time), member(row))
     end
   end
