@@ -147,6 +147,19 @@ func (e ErrDamaged) Error() string {
 // Unwrap returns the error underneath.
 func (e ErrDamaged) Unwrap() error { return e.Err }
 
+// ErrForeign says that a list of rows held members that rekey did not write.
+// They were dropped; the rows beside them are not touched.
+type ErrForeign struct {
+	Key     string
+	Members []string
+}
+
+// Error implements error.
+func (e ErrForeign) Error() string {
+	return fmt.Sprintf("%d members of %s are not rekey's, the first is %.100q; they were dropped: give rekey a Redis, or a database, of its own",
+		len(e.Members), e.Key, e.Members[0])
+}
+
 // ErrNoKey says that rows are sealed with a roster key that is not there.
 // Nothing of them is lost, and others of the campaign may be readable.
 type ErrNoKey struct {
@@ -173,7 +186,7 @@ func (e ErrExpired) Error() string {
 }
 
 // Unreadable reports whether an error is about rows that cannot be read, so
-// that others can: [ErrDamaged] and [ErrNoKey].
+// that others can: [ErrDamaged], [ErrNoKey] and [ErrForeign].
 func Unreadable(err error) bool {
-	return errors.As(err, new(ErrDamaged)) || errors.As(err, new(ErrNoKey))
+	return errors.As(err, new(ErrDamaged)) || errors.As(err, new(ErrNoKey)) || errors.As(err, new(ErrForeign))
 }

@@ -40,13 +40,15 @@ func (s *Store) Release(ctx context.Context, holder string) error {
 // Later returns rows whose time has come, of any campaign of the pool, the
 // longest due first. They stay until Fed. Rows of a campaign that does not run
 // are among them: take them out with Fed as well, or they stand in the way of
-// others. The walk after a resume finds them.
+// others. The walk after a resume finds them. With [ErrForeign] it dropped what
+// names no row; those that it returns are good.
 func (s *Store) Later(ctx context.Context, limit int) ([]reset.Ref, error) {
 	members, err := s.run(ctx, "later", []string{s.keys.later()}, limit).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("rows that are due: %w", err)
 	}
-	return parseMembers(members)
+	refs, foreign := parseMembers(members)
+	return refs, s.drop(ctx, "fed", s.keys.later(), foreign)
 }
 
 // Resting counts the rows of later, those of campaigns that do not run included.

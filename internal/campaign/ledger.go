@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -54,20 +55,39 @@ func parseMember(s string) (reset.Ref, error) {
 	name, generation, ok := strings.Cut(s, " ")
 	ref, err := reset.ParseRef(name)
 	if !ok || err != nil {
-		return reset.Ref{}, fmt.Errorf("the ledger names a row that is none: %.100q; give rekey a Redis, or a database, of its own", s)
+		return reset.Ref{}, fmt.Errorf("%.100q is no row", s)
 	}
 	ref.Generation = generation
 	return ref, nil
 }
 
-func parseMembers(all []string) ([]reset.Ref, error) {
-	refs := make([]reset.Ref, 0, len(all))
+// parseMembers reads those that name rows, and returns the others as they are:
+// one of them must not keep the rows beside it from being called.
+func parseMembers(all []string) (refs []reset.Ref, foreign []string) {
+	refs = make([]reset.Ref, 0, len(all))
 	for _, m := range all {
 		ref, err := parseMember(m)
 		if err != nil {
-			return nil, err
+			foreign = append(foreign, m)
+			continue
 		}
 		refs = append(refs, ref)
 	}
-	return refs, nil
+	return refs, foreign
+}
+
+// drop removes foreign members with a script of theirs, and returns [ErrForeign]
+// if there were any.
+func (s *Store) drop(ctx context.Context, script, key string, members []string) error {
+	if len(members) == 0 {
+		return nil
+	}
+	args := make([]any, len(members))
+	for i, m := range members {
+		args[i] = m
+	}
+	if err := s.run(ctx, script, []string{key}, args...).Err(); err != nil {
+		return fmt.Errorf("drop what is not rekey's from %s: %w", key, err)
+	}
+	return ErrForeign{Key: key, Members: members}
 }

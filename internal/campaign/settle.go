@@ -127,13 +127,11 @@ func cut(s string) string {
 // error is [ErrDamaged] when the ledger's chunk cannot be written either.
 func (s *Store) Bury(ctx context.Context, ref reset.Ref, cause reset.Cause, sample string) error {
 	what, err := s.run(ctx, "bury", s.keys.row(ref), rowArgs(ref, uint8(cause), cut(sample))...).Text()
-	switch {
-	case err != nil && keysOwn(err):
-		err = ErrDamaged{Key: s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
-		return fmt.Errorf("bury %s: %w", ref, err)
-	case err != nil:
-		return fmt.Errorf("bury %s: %w", ref, err)
-	case what == "buried" || what == "other" || what == "gone":
+	if err != nil {
+		return fmt.Errorf("bury %s: %w", ref, s.ofRecord(ref, err))
+	}
+	switch what {
+	case "buried", "other", "gone":
 		return nil
 	}
 	return fmt.Errorf("bury %s: %w", ref, errAnswer("bury", what))

@@ -107,19 +107,28 @@ func (s *Store) liveOf(username reset.Personal) string {
 // does not check the generation: a decision is made by [Store.Begin] alone.
 func (s *Store) Record(ctx context.Context, ref reset.Ref) (Record, error) {
 	from := ref.Row % roster.ChunkRows * recordBytes
-	key := s.keys.ledger(ref.Campaign, chunkOf(ref.Row))
-	b, err := s.rdb.GetRange(ctx, key, from, from+recordBytes-1).Bytes()
-	if err != nil && !keysOwn(err) {
-		return Record{}, fmt.Errorf("record of %s: %w", ref, err)
-	}
-	var r Record
-	if err == nil {
-		r, err = ParseRecord(b)
-	}
+	b, err := s.rdb.GetRange(ctx, s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), from, from+recordBytes-1).Bytes()
 	if err != nil {
-		err = ErrDamaged{Key: key, Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
+		return Record{}, fmt.Errorf("record of %s: %w", ref, s.ofRecord(ref, err))
+	}
+	r, err := ParseRecord(b)
+	if err != nil {
+		err = s.damagedRecord(ref, err)
 	}
 	return r, err
+}
+
+// ofRecord is an error of Redis about a record: damage when it is its key's own.
+func (s *Store) ofRecord(ref reset.Ref, err error) error {
+	if keysOwn(err) {
+		return s.damagedRecord(ref, err)
+	}
+	return err
+}
+
+func (s *Store) damagedRecord(ref reset.Ref, err error) error {
+	key := s.keys.ledger(ref.Campaign, chunkOf(ref.Row))
+	return ErrDamaged{Key: key, Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
 }
 
 // codec packs and unpacks what is stored of a campaign's roster.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/reset"
@@ -75,4 +77,23 @@ func TestADamagedChunkOfTheRosterCostsItsOwnRowsAndHaltsNothing(t *testing.T) {
 		t.Errorf("%s (%s), %+v, causes %v", c.State, c.Reason, c.Counts, c.CausesOf())
 	}
 	r.wantEachCalledOnce(append(append([]string{}, names[:roster.ChunkRows]...), names[3*roster.ChunkRows:]...))
+}
+
+func TestForeignMembersAreNamedAndHoldUpNoCampaign(t *testing.T) {
+	t.Parallel()
+	names := users(20)
+	r := newRig(t, 20, cognitosim.Options{Users: cognitosim.Users{N: len(names)}})
+	later, calls := "rekey:{"+poolName+"}:later", "rekey:{"+poolName+"}:calls"
+	r.rdb.ZAdd(t.Context(), later, redis.Z{Member: "nonsense"})
+	r.rdb.HSet(t.Context(), calls, "nonsense", "of somebody else")
+	r.worker()
+	r.run("breach", names)
+	r.await("breach", "done", 30*time.Second, done)
+	r.wantEachCalledOnce(names)
+	for _, key := range []string{later, calls} {
+		r.until("the log names "+key, 10*time.Second, func() bool { return strings.Contains(r.log.String(), key+" are not rekey's") })
+		if n := strings.Count(r.log.String(), key+" are not rekey's"); n != 1 {
+			t.Errorf("the log names %s %d times", key, n)
+		}
+	}
 }

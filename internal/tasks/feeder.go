@@ -158,7 +158,7 @@ func (f *feeder) lookAtCalls(ctx context.Context) error {
 	if doubts > 0 {
 		f.log.Warn("calls that were never answered are in doubt", "rows", doubts)
 	}
-	return err
+	return f.passOver(err)
 }
 
 // tidy does what has time: days that are over, rosters that have expired.

@@ -48,7 +48,7 @@ func (m *meal) fetch(ctx context.Context, limit int) error {
 	}
 	m.feeder.fetched = time.Now()
 	refs, err := m.pool.Store.Later(ctx, limit)
-	if err != nil {
+	if err = m.passOver(err); err != nil {
 		return err
 	}
 	var out []reset.Ref

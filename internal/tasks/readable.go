@@ -60,6 +60,9 @@ func (f *feeder) sayKeys(missing map[string]string) {
 	f.keys = missing
 }
 
+// maxDamages bounds what the feeder remembers to have said.
+const maxDamages = 1000
+
 // passOver takes note of rows that cannot be read, and tells the log once: the
 // others go on. Any other error is returned.
 func (f *feeder) passOver(err error) error {
@@ -67,6 +70,9 @@ func (f *feeder) passOver(err error) error {
 		return err
 	}
 	if said := err.Error(); !f.damages[said] {
+		if len(f.damages) == maxDamages {
+			clear(f.damages)
+		}
 		f.damages[said] = true
 		f.log.Error("rows cannot be read; the others go on", "err", err)
 	}

@@ -188,12 +188,11 @@ local function doubt(row, old, call, rules)
   return new
 end
 
--- call_in reads a row's entry of calls or doubts: who marked it, and when.
+-- call_in reads a row's entry of calls or doubts: who marked it, and when. One
+-- that rekey did not write is as good as none.
 local function call_in(hash, row)
-  local entry = redis.call('HGET', hash, member(row))
-  if not entry then return nil end
-  local token, mark = string.match(entry, '^(%S+) (%d+)$')
-  return {token = token, mark = tonumber(mark)}
+  local token, mark = string.match(redis.call('HGET', hash, member(row)) or '', '^(%S+) (%d+)$')
+  return token and {token = token, mark = tonumber(mark)} or nil
 end
 
 -- close_chunk counts the chunk's final rows and clears its bit with the last.
