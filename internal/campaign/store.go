@@ -15,6 +15,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -119,8 +120,9 @@ func (s *Store) Record(ctx context.Context, ref reset.Ref) (Record, error) {
 }
 
 // ofRecord is an error of Redis about a record: damage when it is its key's own.
+// Of a script the Redis in memory, and servers before 7, say so within a longer text.
 func (s *Store) ofRecord(ref reset.Ref, err error) error {
-	if keysOwn(err) {
+	if keysOwn(err) || strings.Contains(err.Error(), "WRONGTYPE") {
 		return s.damagedRecord(ref, err)
 	}
 	return err
