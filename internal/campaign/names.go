@@ -47,7 +47,10 @@ func (s *Store) pieces(ctx context.Context, c Campaign, numbers []int64) (pieces
 		about = p.HMGet(ctx, s.keys.campaign(c.ID), "generation", "expired")
 		return nil
 	})
-	if err != nil && !keysOwn(err) {
+	if err == nil || keysOwn(err) {
+		err = about.Err() // what is wrong with a piece is its chunk's
+	}
+	if err != nil {
 		return got, fmt.Errorf("roster of %s: %w", c.ID, err)
 	}
 	got.generation, _ = about.Val()[0].(string)
