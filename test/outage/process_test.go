@@ -1,6 +1,7 @@
 package outage
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,10 +21,12 @@ type hired struct {
 	t *testing.T
 }
 
-// change is what a test changes about a worker: its configuration's place for
-// Cognito, its environment, its program.
+// change is what a test changes about a worker: its configuration's places for
+// Cognito and Redis and its handlers, its environment, its program.
 type change struct {
 	endpoint string
+	redis    string
+	handlers int
 	env      []string
 	program  string
 }
@@ -35,13 +38,11 @@ func (r *rig) worker(c ...change) *hired {
 	if len(c) > 0 {
 		how = c[0]
 	}
-	if how.endpoint == "" {
-		how.endpoint = r.twin.URL()
-	}
-	if how.program == "" {
-		how.program = program
-	}
-	cmd := exec.Command(how.program, "--config", r.config(how.endpoint))
+	how.endpoint = cmp.Or(how.endpoint, r.twin.URL())
+	how.redis = cmp.Or(how.redis, r.server.URL())
+	how.handlers = cmp.Or(how.handlers, handlers)
+	how.program = cmp.Or(how.program, program)
+	cmd := exec.Command(how.program, "--config", r.config(how))
 	cmd.Env = append(os.Environ(), append([]string{"REKEY_REDIS=", "REKEY_LISTEN=", "REKEY_LOG_LEVEL="}, how.env...)...)
 	p, err := process.Start(cmd)
 	if err != nil {
@@ -56,7 +57,7 @@ func (r *rig) worker(c ...change) *hired {
 	return &hired{p, r.t}
 }
 
-func (r *rig) config(endpoint string) string {
+func (r *rig) config(how change) string {
 	r.t.Helper()
 	r.configs++
 	path := filepath.Join(r.dir, fmt.Sprintf("rekey-%d.yaml", r.configs))
@@ -64,7 +65,7 @@ func (r *rig) config(endpoint string) string {
 listen: ""
 pools: {test: {region: eu-west-1, client_id: %s, endpoint: %q, hour: %s, concurrency: %d, quota: %s}}
 quotas: {%s: {limit: %g, share: 1, echo: 0, burst: %d}}
-`, r.server.URL(), cognitosim.DefaultClientID, endpoint, time.Duration(r.hour), handlers, quota, quota, r.rate, burst)
+`, how.redis, cognitosim.DefaultClientID, how.endpoint, time.Duration(r.hour), how.handlers, quota, quota, r.rate, burst)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}

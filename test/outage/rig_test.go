@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,17 @@ const (
 
 // program is the worker, built once for all tests.
 var program string
+
+// seed is of the moments that chance chooses. The moments are the same again;
+// what the machine does between them is not.
+var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()%1e6), "of the moments; one that failed is printed")
+
+// chanceOf returns chance of the seed, for one test.
+func chanceOf(t *testing.T) *rand.Rand {
+	t.Helper()
+	t.Logf("again with: go test ./test/outage -run '^%s$' -seed %d", t.Name(), *seed)
+	return rand.New(rand.NewPCG(*seed, 0))
+}
 
 // quiet is a logger for go-redis, which else tells stderr of every Redis that a
 // test takes away.

@@ -1,7 +1,6 @@
 package outage
 
 import (
-	"math/rand/v2"
 	"syscall"
 	"testing"
 	"time"
@@ -16,9 +15,7 @@ import (
 // knows nothing of that.
 func TestWorkersThatSleepBetweenAnyTwoStepsCallNobodyTwice(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	chance := rand.New(rand.NewPCG(seed, 0))
+	chance := chanceOf(t)
 	names := campaigntest.Users(0, 2200)
 	r := newRig(t, options{users: len(names), rate: 100, latency: 400 * time.Millisecond, hour: reset.MinHour})
 	workers := []*hired{r.worker(), r.worker(), r.worker()}

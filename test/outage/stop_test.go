@@ -1,7 +1,6 @@
 package outage
 
 import (
-	"math/rand/v2"
 	"syscall"
 	"testing"
 	"time"
@@ -49,9 +48,7 @@ func (r *rig) wantRecorded(id string) {
 
 func TestSIGTERMAtAnyMomentLeavesNoDoubt(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	chance := rand.New(rand.NewPCG(seed, 0))
+	chance := chanceOf(t)
 	names := campaigntest.Users(0, 900)
 	r := newRig(t, options{users: len(names), rate: 100, latency: 300 * time.Millisecond})
 	r.run("breach", names)
