@@ -9,8 +9,8 @@ import (
 	"github.com/rekeyhq/rekey/internal/campaign/campaigntest"
 )
 
-// asleep is longer than the queue's lease of thirty seconds, and than a mark
-// waits for its answer. A code lives for a second more.
+// asleep is the least that a worker sleeps: longer than the queue's lease of
+// thirty seconds, and than a mark waits for its answer.
 const asleep = 35 * time.Second
 
 // steps are a reset's, each by what the worker is stopped at: a script's command
@@ -76,12 +76,16 @@ func sleepers(t *testing.T, latency time.Duration) (r *rig, names []string) {
 	return r, names
 }
 
-// sleeps lets a worker that was stopped sleep while another one works, and wakes
-// it up.
+// sleeps lets a worker that was stopped sleep until another one has done all
+// that it can, which is to call a user in doubt again too, and wakes it up.
 func (r *rig) sleeps(p *hired) {
 	r.t.Helper()
+	users := r.campaign("breach").Total
 	r.worker()
 	r.wait(asleep)
+	r.await("breach", "done but for the row in hand", func(c campaign.Campaign) bool {
+		return c.Counts.Accepted >= users-1 && c.Counts.Calling == 0 && c.Counts.InDoubt == 0
+	})
 	p.signal(syscall.SIGCONT)
 }
 
@@ -89,6 +93,7 @@ func (r *rig) sleeps(p *hired) {
 // row in hand, which may have taken another one, after its code's life.
 func (r *rig) wantNobodyTwice(names []string, again bool) {
 	r.t.Helper()
+	r.wait(r.hour.Deadline()) // for what it should not do
 	if c := r.await("breach", "done", done); c.Counts.Accepted != int64(len(names)) {
 		r.t.Errorf("%+v", c.Counts)
 	}
