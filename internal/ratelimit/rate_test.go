@@ -139,6 +139,35 @@ func TestAfterABlockTheRateStartsAtATenth(t *testing.T) {
 	})
 }
 
+// Time in which nobody could ask, as while Redis was away, is not saved up.
+func TestAfterAnyPauseThereIsTheBurstAndNoMore(t *testing.T) {
+	t.Parallel()
+	for _, pause := range []time.Duration{time.Second, time.Hour, 30 * 24 * time.Hour} {
+		q := Quota{Name: "acme/eu-west-1", Limit: 100, Share: 1, Burst: 5}
+		bubble(t, q, func(t *testing.T, b *Bucket, _ *redis.Client) {
+			takeFor(t, b, "p", 1)
+			time.Sleep(pause)
+			back := time.Now()
+			atOnce, inASecond := 0, 0
+			for time.Since(back) < time.Second {
+				for _, at := range takeFor(t, b, "p", 40).instants {
+					switch d := time.UnixMicro(at).Sub(back); {
+					case d <= 0:
+						atOnce++
+						inASecond++
+					case d < time.Second:
+						inASecond++
+					}
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if atOnce != q.Burst || inASecond < 100 || inASecond > 100+q.Burst {
+				t.Errorf("after %v: %d tokens at once, %d in a second", pause, atOnce, inASecond)
+			}
+		})
+	}
+}
+
 func TestAHoldStopsEveryPoolUntilItIsLifted(t *testing.T) {
 	t.Parallel()
 	bubble(t, hundred, func(t *testing.T, b *Bucket, rdb *redis.Client) {

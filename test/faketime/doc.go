@@ -5,8 +5,19 @@
 // It has no code, only tests. Each runs whole workers with their queue, a Redis
 // in memory and the twin in one synctest bubble, where an hour takes a second;
 // and while it runs, and at its end, the ledger is held against the twin's
-// journal. Nothing hangs on how quick the machine is, but waits have their
-// jitter and tokens their random names: two runs are alike, not equal.
+// journal. Nothing hangs on how quick the machine is: no time passes while
+// anything works.
+//
+// Equal in every run is how each campaign ends: each counter to the row. Where
+// an outcome goes by a script, so are the calls and their answers. Not equal is
+// what hangs on chance: the instants, since workers' first look and all waits
+// have their jitter (a user's wait of hours ends up to half of it sooner or
+// later, a call on the rate some tenths of a second); which of two goroutines
+// that are due at the same instant goes first; and so, where a throttle or an
+// outage meets whoever is under way, how many calls it meets: of 3,700 some
+// five more or fewer in the throttled day, one in the six hours. Jitter is the
+// libraries' own, and the order the runtime's: neither takes a seed. So the tests
+// assert what must hold in all of these runs, and no instant of one.
 //
 // Its weak spots: all clocks are the same one, so a worker whose clock is off
 // cannot be seen here; what a polling worker asks of Redis when there is
