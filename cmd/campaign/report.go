@@ -19,8 +19,9 @@ func (p *program) report() *cobra.Command {
 		Use: "report ID", Short: "Print a line a user: what became of it", Args: cli.Args("ID"),
 		Long: `Prints a line a user: row, line in the file, username, state, cause of the last
 answer, attempts, medium, and the time of the last change or, of a row that
-waits, the time before which it is not called. Dead letters are the rows in
-state dead, and those of in_doubt that are parked.
+waits, the time before which it is not called. Attempts are the calls that
+Cognito held against the user or never answered, not all that were made. Dead
+letters are the rows in state dead, and those of in_doubt that are parked.
 
 In CSV an apostrophe and a space stand before a username that a spreadsheet
 would take for a formula, such as +15551234567; enqueue takes them away again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,22 @@ import (
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cli"
 )
+
+// thriftyGC lets the heap grow by a quarter between collections, and not to its
+// double. What a load keeps is the duplicates' tables, up to 30 bytes a row and
+// without a pointer in them: a collection costs next to nothing, and at eleven
+// million rows 70 MB fewer are needed.
+const thriftyGC = 25
+
+// thrifty sets the collector up for a load, unless whoever started the program
+// did. It returns what sets it back.
+func (c *command) thrifty() (back func()) {
+	if c.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(thriftyGC)
+	return func() { debug.SetGCPercent(before) }
+}
 
 // file loads files, prints the plan, and starts if that was asked for.
 func (c *command) file(cmd *cobra.Command, args []string) error {
@@ -31,6 +48,7 @@ func (c *command) file(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer in.close()
+	defer c.thrifty()()
 	p, err := c.load(ctx, t, spec, in)
 	if err != nil {
 		return err
