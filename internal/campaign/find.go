@@ -106,6 +106,11 @@ type task struct {
 	from, to int64
 }
 
+// rows is how many there are in them.
+func (t task) rows() int64 {
+	return min(t.to*roster.ChunkRows, t.c.Total) - t.from*roster.ChunkRows
+}
+
 // next hands out chunks that nobody has searched.
 func (f *finding) next() (t task, ok bool) {
 	f.mu.Lock()
@@ -130,7 +135,7 @@ func (f *finding) search(ctx context.Context) error {
 			return err
 		}
 		f.mu.Lock()
-		f.done += (t.to - t.from) * roster.ChunkRows
+		f.done += t.rows()
 		progress(ctx, f.done, f.total)
 		f.mu.Unlock()
 	}

@@ -3,7 +3,10 @@ package campaign
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/reset"
 	"github.com/rekeyhq/rekey/internal/roster"
@@ -122,18 +125,44 @@ func nameIn(search *roster.Search, codec *roster.Codec, row int64, packed string
 
 // add looks up what became of the rows.
 func (f *finding) add(ctx context.Context, t task, hits []hit) error {
-	for _, h := range hits {
-		r, err := f.Record(ctx, t.c.Ref(h.row))
-		if Unreadable(err) {
+	if len(hits) == 0 {
+		return nil
+	}
+	records, generation, err := f.recordsOf(ctx, t.c, hits)
+	if err != nil {
+		return err
+	}
+	if generation != t.c.Generation {
+		return f.gone(t, false)
+	}
+	for i, h := range hits {
+		ref := t.c.Ref(h.row)
+		r, err := f.readRecord(ref, records[i])
+		if err != nil {
 			f.damaged(err)
 			continue
 		}
-		if err != nil {
-			return err
-		}
 		f.mu.Lock()
-		f.lines = append(f.lines, foundLine{t.in, Line{t.c.Ref(h.row), h.line, h.username, r}})
+		f.lines = append(f.lines, foundLine{t.in, Line{ref, h.line, h.username, r}})
 		f.mu.Unlock()
 	}
 	return nil
+}
+
+// recordsOf reads the records of the rows, and then the campaign's generation:
+// a record that is missing is a planned row only while the campaign is there.
+func (f *finding) recordsOf(ctx context.Context, c Campaign, hits []hit) ([]*redis.StringCmd, string, error) {
+	records := make([]*redis.StringCmd, len(hits))
+	var generation *redis.StringCmd
+	_, err := f.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, h := range hits {
+			records[i] = f.getRecord(ctx, p, c.Ref(h.row))
+		}
+		generation = p.HGet(ctx, f.keys.campaign(c.ID), "generation")
+		return nil
+	})
+	if err != nil && !keysOwn(err) {
+		return nil, "", fmt.Errorf("ledger of %s: %w", c.ID, err)
+	}
+	return records, generation.Val(), nil
 }

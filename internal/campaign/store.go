@@ -107,10 +107,24 @@ func (s *Store) liveOf(username reset.Personal) string {
 // Record is a plain look at what the ledger knows of a row, or [ErrDamaged]. It
 // does not check the generation: a decision is made by [Store.Begin] alone.
 func (s *Store) Record(ctx context.Context, ref reset.Ref) (Record, error) {
-	from := ref.Row % roster.ChunkRows * recordBytes
-	b, err := s.rdb.GetRange(ctx, s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), from, from+recordBytes-1).Bytes()
+	r, err := s.readRecord(ref, s.getRecord(ctx, s.rdb, ref))
 	if err != nil {
-		return Record{}, fmt.Errorf("record of %s: %w", ref, s.ofRecord(ref, err))
+		err = fmt.Errorf("record of %s: %w", ref, err)
+	}
+	return r, err
+}
+
+// getRecord asks for a row's record, by itself or within a pipeline.
+func (s *Store) getRecord(ctx context.Context, by redis.Cmdable, ref reset.Ref) *redis.StringCmd {
+	from := ref.Row % roster.ChunkRows * recordBytes
+	return by.GetRange(ctx, s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), from, from+recordBytes-1)
+}
+
+// readRecord reads what getRecord was answered.
+func (s *Store) readRecord(ref reset.Ref, got *redis.StringCmd) (Record, error) {
+	b, err := got.Bytes()
+	if err != nil {
+		return Record{}, s.ofRecord(ref, err)
 	}
 	r, err := ParseRecord(b)
 	if err != nil {
