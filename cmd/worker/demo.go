@@ -26,8 +26,8 @@ const (
 	demoHour = 10 * time.Second
 	// demoLatency leaves calls in flight to be seen.
 	demoLatency = 40 * time.Millisecond
-	// demoMemory is what the Redis in memory can bear.
-	demoMemory = 20_000
+	// demoMemory is how many users the Redis in memory can bear; see embedredis.
+	demoMemory = 10_000
 )
 
 // demoOptions are what is asked for.
@@ -111,12 +111,17 @@ func (s *stage) begin(ctx context.Context, p *cli.Program) error {
 	if err := s.store.Start(ctx, demoID, plan.Users); err != nil {
 		return err
 	}
+	return say(p.Stdout, "%s", s.opening(plan.Users))
+}
+
+// opening says what there is, before anything moves.
+func (s *stage) opening(users int64) string {
 	twin := "no faults"
 	if f := s.o.faults.String(); f != "none" {
 		twin = f + " faults"
 	}
-	return say(p.Stdout, "  Redis     %s\n  Cognito   the twin at %s, %s, an hour lasts %s\n  campaign  %s: %s users at %s\n%s\n",
-		s.about(), s.url, twin, demoHour, demoID, cli.Count(plan.Users), cli.Rate(s.o.rate), s.where())
+	return fmt.Sprintf("  Redis     %s\n  Cognito   the twin at %s, %s, an hour lasts %s\n  campaign  %s: %s users at %s\n%s\n",
+		about(s.redis.Real()), s.url, twin, demoHour, demoID, cli.Count(users), cli.Rate(s.o.rate), s.where())
 }
 
 // where the log is: with --once it is gone before anybody could look.
@@ -128,28 +133,40 @@ func (s *stage) where() string {
 }
 
 // about says which Redis this is.
-func (s *stage) about() string {
-	if s.redis.Real() {
+func about(real bool) string {
+	if real {
 		return "a redis-server of its own"
 	}
-	return "in memory, since there is no redis-server on PATH: for some fifty calls a second and ten thousand users, no more"
+	return fmt.Sprintf("in memory, as no redis-server is on PATH: at most %s users", cli.Count(demoMemory))
 }
 
 // advise says what to try here, and how to do it for real.
-func (s *stage) advise(p *cli.Program) error {
-	enqueue, operate := p.Sibling("worker", "enqueue"), p.Sibling("worker", "campaign")
+func (s *stage) advise(p *cli.Program) error { return say(p.Stdout, "%s", s.advice(p)) }
+
+func (s *stage) advice(p *cli.Program) string {
+	worker, enqueue, operate := p.Name, p.Sibling("worker", "enqueue"), p.Sibling("worker", "campaign")
 	var b strings.Builder
-	if !s.o.once {
-		fmt.Fprintf(&b, `
-Look around; the worker goes on until Ctrl-C:
-  %[2]s show %[4]s --config %[3]s
-  %[2]s report %[4]s --state dead --config %[3]s
-  %[2]s replay %[4]s --state dead --confirm N --config %[3]s
-  %[1]s --username %[5]s --wait --config %[3]s
-`, enqueue, operate, s.configPath, demoID, s.someone)
+	if worker == "worker" { // of a checkout, by go run perhaps: nothing is on PATH
+		b.WriteString("\nThe commands below, if they are not built yet:\n  go build -o bin/ ./cmd/...\n")
+		worker, enqueue, operate = "bin/"+worker, "bin/"+enqueue, "bin/"+operate
 	}
-	b.WriteString(realCampaign(p.Name, enqueue, operate))
-	return say(p.Stdout, "%s", b.String())
+	if !s.o.once {
+		b.WriteString(s.lookAround(enqueue, operate))
+	}
+	b.WriteString(realCampaign(worker, enqueue, operate))
+	return b.String()
+}
+
+// lookAround names the file once: with it no command fits into a line.
+func (s *stage) lookAround(enqueue, operate string) string {
+	return fmt.Sprintf(`
+Look around in another terminal; the worker goes on until Ctrl-C:
+  demo=%[3]s
+  %[2]s show %[4]s --config $demo
+  %[2]s report %[4]s --state dead --config $demo
+  %[2]s replay %[4]s --state dead --confirm N --config $demo
+  %[1]s --username %[5]s --wait --config $demo
+`, enqueue, operate, s.configPath, demoID, s.someone)
 }
 
 // realCampaign is what to do for one, to be copied line by line.

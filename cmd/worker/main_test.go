@@ -223,7 +223,7 @@ func TestDemoAccountsForEveryRow(t *testing.T) {
 	if !strings.HasPrefix(out.String(), demoBanner+"\n") {
 		t.Errorf("the first line is not the banner: %s", &out)
 	}
-	for _, want := range []string{"done: 150 rows, 150 of them final", "0   users with two live codes", "worker init", "campaign start breach-2026"} {
+	for _, want := range []string{"done: 150 rows, 150 of them final", "0   users with two live codes", "go build -o bin/ ./cmd/...", "bin/worker init", "bin/campaign start breach-2026"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, &out)
 		}
@@ -244,7 +244,7 @@ func TestDemoOfAFileGoesOnUntilItIsInterrupted(t *testing.T) {
 		ended <- run(ctx, []string{"worker", "demo", "--file", path, "--faults", "none"}, nowhere, nil, &out, io.Discard)
 	}()
 	until(t, "it offers what to try", 30*time.Second, func() bool { return strings.Contains(out.String(), "Look around") })
-	_, rest, _ := strings.Cut(out.String(), "--config ")
+	_, rest, _ := strings.Cut(out.String(), "  demo=")
 	config, _, _ := strings.Cut(rest, "\n")
 	if _, err := os.Stat(config); err != nil {
 		t.Errorf("the configuration that it names: %v", err)

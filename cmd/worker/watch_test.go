@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cli"
+	"github.com/rekeyhq/rekey/internal/embedredis"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/reset"
 )
@@ -66,9 +68,36 @@ func TestThePanelFitsInto80Columns(t *testing.T) {
 			}
 		}
 	}
-	for l := range strings.Lines(realCampaign("rekey-worker", "rekey-enqueue", "rekey-campaign")) {
-		if n := utf8.RuneCountInString(strings.TrimRight(l, "\n")); n > 79 {
-			t.Errorf("%d columns: %s", n, l)
+}
+
+// A path is as long as it is: /tmp's stands for it.
+func TestWhatTheDemoSaysFitsInto80Columns(t *testing.T) {
+	t.Parallel()
+	s := &stage{
+		o:   demoOptions{rate: 5000, faults: cli.OneOf("storm")},
+		url: "http://127.0.0.1:65535", logPath: "/tmp/rekey-demo-1234567890/worker.log",
+		configPath: "/tmp/rekey-demo-1234567890/rekey.yaml", someone: "user000001", redis: &embedredis.Server{},
+	}
+	for _, name := range []string{"worker", "rekey-worker"} {
+		text := demoBanner + "\n" + s.opening(1_000_000) + "  Redis     " + about(false) + "\n" + s.advice(&cli.Program{Name: name})
+		for l := range strings.Lines(text) {
+			if n := utf8.RuneCountInString(strings.TrimRight(l, "\n")); n > 79 {
+				t.Errorf("%d columns: %s", n, l)
+			}
+		}
+	}
+}
+
+// TestTheDemoAdvisesCommandsThatThereAre: of a checkout none is on PATH.
+func TestTheDemoAdvisesCommandsThatThereAre(t *testing.T) {
+	t.Parallel()
+	s := &stage{o: demoOptions{once: true}}
+	for name, c := range map[string]struct{ has, lacks string }{
+		"worker":       {"  bin/campaign start", "  campaign start"},
+		"rekey-worker": {"  rekey-campaign start", "go build"},
+	} {
+		if text := s.advice(&cli.Program{Name: name}); !strings.Contains(text, c.has) || strings.Contains(text, c.lacks) {
+			t.Errorf("as %s it says:%s", name, text)
 		}
 	}
 }
