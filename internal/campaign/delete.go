@@ -78,8 +78,8 @@ type emptying struct {
 // empty removes the chunks, and what the pool's own keys hold of the campaign.
 func (s *Store) empty(ctx context.Context, id, generation string, e emptying) error {
 	for from := int64(0); from < e.chunks; from += keysAtOnce / 2 {
-		keys := []string{s.keys.campaign(id)}
-		for n := from; n < min(from+keysAtOnce/2, e.chunks); n++ {
+		keys, to := []string{s.keys.campaign(id)}, min(from+keysAtOnce/2, e.chunks)
+		for n := from; n < to; n++ {
 			keys = append(keys, s.keys.roster(id, n), s.keys.ledger(id, n))
 		}
 		ok, err := s.run(ctx, "delete_chunks", keys, e.token).Bool()
@@ -89,7 +89,7 @@ func (s *Store) empty(ctx context.Context, id, generation string, e emptying) er
 		if !ok {
 			return ErrStale{ID: id}
 		}
-		progress(ctx, from*roster.ChunkRows, e.chunks*roster.ChunkRows)
+		progress(ctx, to*roster.ChunkRows, e.chunks*roster.ChunkRows)
 	}
 	if generation == "" {
 		return nil // it never ran
