@@ -16,8 +16,9 @@ var (
 
 // writeAddresses makes a CSV of users who are known by an e-mail address. They
 // are drawn at random, since what repeats compresses far better than real
-// addresses do; a number makes each one its own.
-func writeAddresses(path string, users int) (err error) {
+// addresses do; a number makes each one its own: files of other numbers
+// have no user in common.
+func writeAddresses(path string, first, users int) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -29,9 +30,9 @@ func writeAddresses(path string, users int) (err error) {
 	}()
 	w := bufio.NewWriterSize(f, 1<<20)
 	_, _ = fmt.Fprintln(w, "username,name")
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng := rand.New(rand.NewPCG(1, 2+uint64(first)))
 	pick := func(from []string) string { return from[rng.IntN(len(from))] }
-	for i := range users {
+	for i := first; i < first+users; i++ {
 		_, _ = fmt.Fprintf(w, "%s.%s%s%s%d@%s,x\n", pick(given), pick(syllables), pick(syllables), pick(syllables),
 			i*2654435761%1_000_000_007, pick(domains))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -34,7 +35,18 @@ func TestARecoveryIsOverWithTheLastSecondThatIsTooEmpty(t *testing.T) {
 	}
 	low, full := recovery(at, then, 5*time.Second)
 	// From 1.2 s on a second has 0.5 s of the little and 0.5 s of the much: 300, and more later.
-	if low != 100 || full < 1100*time.Millisecond || full > 1300*time.Millisecond {
+	if low != 100 || full < 1.1 || full > 1.3 {
 		t.Errorf("lowest second %v, full after %v", low, full)
+	}
+}
+
+func TestARecoveryThatDidNotComeHasNoEnd(t *testing.T) {
+	then := time.Now().Truncate(time.Second)
+	var at []time.Time
+	for ms := 0; ms < 5000; ms += 10 { // 100 a second
+		at = append(at, then.Add(time.Duration(ms)*time.Millisecond))
+	}
+	if _, full := recovery(at, then, 5*time.Second); !math.IsInf(full, 1) {
+		t.Errorf("full after %v", full)
 	}
 }

@@ -24,12 +24,12 @@ const (
 	bullMillion  = "BullMQ, addBulk"
 )
 
-// Why goals are missed, where they are.
+// What is known of the design where goals are missed.
 const (
-	loadSlow = "A load reads, packs and compresses on every processor that there is, and redis-server needs one of them to take what comes: on few " +
-		"processors they hinder each other, and all else that runs takes its part."
-	loadLarge = "A list is as small as its names can be compressed, and these are random letters and digits for the most part."
-	loadHeavy = "The table of the duplicate check is doubled when it is full, and Go's heap grows by garbage before that is collected."
+	loadSlow  = "a load reads, packs and compresses on every processor that there is, and redis-server takes what comes on one of the same ones."
+	loadLarge = "a list is as small as its names can be compressed, and these are drawn at random for the most part."
+	loadHeavy = "the table of the duplicate check is in 256 parts, each of which grows by half when it is four fifths full: 20 to 30 bytes a user. Go's heap " +
+		"grows by garbage beyond that before it is collected."
 )
 
 // load compares what it costs to put a list of users into Redis.
@@ -47,12 +47,12 @@ func load() table {
 		ratios:  []ratio{{"speed, by asynq's", loadSpeed, asynqMillion}, {"bytes, by asynq's", loadBytes, asynqMillion}},
 		measure: measureLoad,
 		goals: []goal{
-			{what: "load without a key", want: "≥ 1 M rows/s", figure: cell(rekeyMillion, loadSpeed), show: count, atLeast: 1e6, why: loadSlow},
-			{what: "load with a key", want: "≥ 500 k rows/s", figure: cell(rekeyKeyed, loadSpeed), show: count, atLeast: 500e3, why: loadSlow},
-			{what: "by asynq's client", want: "≥ 10 ×", figure: quotient(loadSpeed, rekeyMillion, asynqMillion), show: times, atLeast: 10, why: loadSlow},
-			{what: "Redis, all rows accepted", want: "≤ 30 bytes a row", figure: cell(rekeyMillion, loadDone), show: decimals(1, ""), atMost: 30, why: loadLarge},
-			{what: "that, by asynq's", want: "≤ 0.05 ×", figure: doneByAsynq, show: decimals(3, " ×"), atMost: 0.05, why: loadLarge},
-			{what: "loader's memory at ten times the rows, less 64 MB", want: "≤ 40 bytes a row", figure: peakARow, show: decimals(1, ""), atMost: 40, why: loadHeavy},
+			{what: "load without a key", want: "≥ 1 M rows/s", figure: cell(rekeyMillion, loadSpeed), show: count, atLeast: 1e6, known: loadSlow},
+			{what: "load with a key", want: "≥ 500 k rows/s", figure: cell(rekeyKeyed, loadSpeed), show: count, atLeast: 500e3, known: loadSlow},
+			{what: "by asynq's client", want: "≥ 10 ×", figure: quotient(loadSpeed, rekeyMillion, asynqMillion), show: times, atLeast: 10, known: loadSlow},
+			{what: "Redis, all rows accepted", want: "≤ 30 bytes a row", figure: cell(rekeyMillion, loadDone), show: decimals(1, ""), atMost: 30, known: loadLarge},
+			{what: "that, by asynq's", want: "≤ 0.05 ×", figure: doneByAsynq, show: decimals(3, " ×"), atMost: 0.05, known: loadLarge},
+			{what: "loader's memory at ten times the rows, less 64 MB", want: "≤ 40 bytes a row", figure: peakARow, show: decimals(1, ""), atMost: 40, known: loadHeavy},
 		},
 	}
 }
@@ -125,16 +125,25 @@ func (r *report) load(ctx context.Context, s *rig.Stage, name string, users int,
 	if err != nil {
 		return r.absent(name, err)
 	}
-	n := float64(users)
-	r.add(name, map[string]float64{
-		loadRows: n, loadTime: did.Took.Seconds(), loadSpeed: n / did.Took.Seconds(), loadBytes: did.stored / n, loadPeak: float64(did.Peak),
-	})
+	r.add(name, did.figures(users))
 	return nil
 }
 
+func (l loaded) figures(users int) map[string]float64 {
+	n := float64(users)
+	figures := map[string]float64{loadRows: n, loadTime: l.Took.Seconds(), loadSpeed: n / l.Took.Seconds(), loadBytes: l.stored / n}
+	if l.Peak > 0 {
+		figures[loadPeak] = float64(l.Peak)
+	}
+	return figures
+}
+
 // addresses is a file of so many users, made once for the whole program.
-func addresses(s *rig.Stage, users int) (string, error) {
-	return s.Once(fmt.Sprintf("addresses-%d.csv", users), func(path string) error { return writeAddresses(path, users) })
+func addresses(s *rig.Stage, users int) (string, error) { return addressesFrom(s, 0, users) }
+
+// addressesFrom is one of others than those of a file that ends before first.
+func addressesFrom(s *rig.Stage, first, users int) (string, error) {
+	return s.Once(fmt.Sprintf("addresses-%d-%d.csv", first, users), func(path string) error { return writeAddresses(path, first, users) })
 }
 
 // extrapolate reckons with fifty times the rows: the time grows with them, and
@@ -142,12 +151,15 @@ func addresses(s *rig.Stage, users int) (string, error) {
 func (r *report) extrapolate() {
 	one, _ := find(r.Rows, rekeyMillion)
 	ten, _ := find(r.Rows, rekeyTen)
-	each := (ten.Figures[loadPeak] - one.Figures[loadPeak]) / (ten.Figures[loadRows] - one.Figures[loadRows])
 	rows := 5 * ten.Figures[loadRows]
-	r.add(rekeyFifty, map[string]float64{
-		loadRows: rows, loadTime: 5 * ten.Figures[loadTime],
-		loadPeak: ten.Figures[loadPeak] + each*(rows-ten.Figures[loadRows]),
-	})
+	fifty := map[string]float64{loadRows: rows, loadTime: 5 * ten.Figures[loadTime]}
+	least, ok1 := one.Figures[loadPeak]
+	peak, ok2 := ten.Figures[loadPeak]
+	if ok1 && ok2 {
+		each := (peak - least) / (ten.Figures[loadRows] - one.Figures[loadRows])
+		fifty[loadPeak] = peak + each*(rows-ten.Figures[loadRows])
+	}
+	r.add(rekeyFifty, fifty)
 }
 
 // accepted is what a row needs when a worker has called every user: all keys

@@ -20,7 +20,7 @@
 // A table is added in one place: write a file with a function that returns a
 // [table], and name it in [tables]. measure is one run: it starts what it needs
 // on the stage that it is given, which ends after it, and returns the rows. The
-// medians, the ratios, the goals' marks and both ways of printing are done for
+// medians or the worst, the ratios, the goals' marks and both ways of printing are done for
 // it; [Stage.Size] of the rig gives it the size for -short.
 package main
 
@@ -75,7 +75,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.BoolVar(&o.short, "short", false, "small sizes and one run: shows that the program works, and nothing else")
-	flags.IntVar(&o.runs, "runs", 3, "how often; the medians are printed")
+	flags.IntVar(&o.runs, "runs", 3, "how often; the medians are printed, and the worst of what must never happen")
 	flags.BoolVar(&o.markdown, "markdown", false, "print Markdown")
 	flags.StringVar(&o.document, "document", "", "write the tables into this `file`, between their marks, and what was measured beside it, as JSON")
 	flags.BoolVar(&o.again, "again", false, "with -document: measure nothing, write what was measured before once more")
@@ -130,11 +130,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if o.again {
 		return rewrite(o.document)
 	}
+	about := machine(ctx) // its load average is one without the programs' compiling
 	r, err := rig.New(ctx, o.short, stderr)
 	if err != nil {
 		return err
 	}
-	s := session{options: o, rig: r, about: machine(ctx), stdout: stdout, stderr: stderr}
+	s := session{options: o, rig: r, about: about, stdout: stdout, stderr: stderr}
 	s.about.Runs = o.runs
 	for _, t := range o.tables {
 		if err = s.table(ctx, t); err != nil {
@@ -190,5 +191,5 @@ func measure(ctx context.Context, r *rig.Rig, t table, runs int, stderr io.Write
 		t.against(&one)
 		all = append(all, one)
 	}
-	return medians(all), nil
+	return t.medians(all), nil
 }

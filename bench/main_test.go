@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rekeyhq/rekey/bench/internal/rig"
 	"github.com/rekeyhq/rekey/internal/embedredis"
@@ -55,12 +57,77 @@ func TestAnUnknownTableIsRefusedWithThoseThereAre(t *testing.T) {
 
 func TestTheMiddleOfThreeRunsIsPrinted(t *testing.T) {
 	at := func(v float64) report { return report{Rows: []row{{"a", map[string]float64{"n": v}}}} }
-	m := medians([]report{at(3), at(1000), at(2)})
+	m := table{}.medians([]report{at(3), at(1000), at(2)})
 	if v, _ := m.get("a", "n"); v != 3 {
 		t.Errorf("%v, want 3", v)
 	}
 	if v := median([]float64{1, 2}); v != 1.5 {
 		t.Errorf("of two: %v, want 1.5", v)
+	}
+}
+
+func TestTheWorstRunCountsWhereOnceIsTooOften(t *testing.T) {
+	at := func(v float64) report {
+		return report{Rows: []row{{"a", map[string]float64{"late": v, "low": v, "n": v}}}}
+	}
+	tab := table{columns: []column{{"late", count}}, worst: map[string]pick{"late": highest, "low": lowest}}
+	m := tab.medians([]report{at(0), at(3), at(1)})
+	for head, want := range map[string]float64{"late": 3, "low": 0, "n": 1} {
+		if v, _ := m.get("a", head); v != want {
+			t.Errorf("%s: %v, want %v", head, v, want)
+		}
+	}
+	if text := m.text(tab); !strings.Contains(text, "Worst of the runs, not their median: *late*, *low*.") {
+		t.Errorf("it says:\n%s", text)
+	}
+	g := goal{figure: cell("a", "late"), show: count, atMost: 0.5}
+	if _, met := g.verdict(&m.report); met == metYes {
+		t.Error("what happened in one run of three counts as never")
+	}
+}
+
+func TestAFigureWithoutAnEndIsNotMeasured(t *testing.T) {
+	at := func(v float64) report { return report{Rows: []row{{"a", map[string]float64{"n": v}}}} }
+	m := table{}.medians([]report{at(math.Inf(1)), at(1), at(math.Inf(1))})
+	if v, ok := m.get("a", "n"); ok {
+		t.Errorf("%v", v)
+	}
+	m = table{}.medians([]report{at(math.Inf(1)), at(1), at(2)})
+	if v, _ := m.get("a", "n"); v != 2 {
+		t.Errorf("one of three has no end: %v, want 2", v)
+	}
+}
+
+func TestAnUnknownPeakIsNotMeasured(t *testing.T) {
+	for peak, want := range map[int64]string{0: metUnknown, 64e6 + 1000: metYes} {
+		var r report
+		r.add(rekeyMillion, loaded{}.figures(10))
+		r.add(rekeyTen, loaded{Ran: rig.Ran{Peak: peak, Took: time.Second}}.figures(100))
+		r.extrapolate()
+		g := goal{figure: peakARow, show: count, atMost: 40}
+		if _, met := g.verdict(&r); met != want {
+			t.Errorf("peak %d: %q, want %q", peak, met, want)
+		}
+		if v, ok := r.get(rekeyFifty, loadPeak); ok {
+			t.Errorf("peak %d: %v at fifty times, of one that was not measured", peak, v)
+		}
+	}
+}
+
+func TestARatioIsToTheRowOfTheSameGroup(t *testing.T) {
+	r := report{Rows: []row{
+		{"10/s: rekey", map[string]float64{"n": 6}}, {"10/s: it", map[string]float64{"n": 3}},
+		{"20/s: rekey", map[string]float64{"n": 8}}, {"20/s: it", map[string]float64{"n": 2}},
+		{"30/s: rekey", map[string]float64{"n": 8}},
+	}}
+	table{ratios: []ratio{{"x", "n", ": it"}}}.against(&r)
+	for name, want := range map[string]float64{"10/s: rekey": 2, "20/s: rekey": 4, "20/s: it": 1} {
+		if v, _ := r.get(name, "x"); v != want {
+			t.Errorf("%s: %v, want %v", name, v, want)
+		}
+	}
+	if v, ok := r.get("30/s: rekey", "x"); ok {
+		t.Errorf("%v, held against nothing", v)
 	}
 }
 
@@ -92,6 +159,12 @@ func TestAGoalSaysByHowMuchItIsMissed(t *testing.T) {
 		g.show = count
 		if _, met := g.verdict(&r); met != want {
 			t.Errorf("%q, want %q", met, want)
+		}
+	}
+	for _, v := range []float64{math.NaN(), math.Inf(1)} {
+		g := goal{figure: func(*report) (float64, bool) { return v, true }, show: count, atLeast: 1}
+		if figure, met := g.verdict(&r); figure != "–" || met != metUnknown {
+			t.Errorf("%v: %s %q", v, figure, met)
 		}
 	}
 }

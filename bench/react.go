@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -33,11 +34,11 @@ func haltRow(rate, workers int) string {
 
 const killRow = "kill -9 of one of two: the full rate again"
 
-// Why goals are missed, where they are.
+// What is known of the design where goals are missed.
 const (
-	reactSlow = "The time is that of a whole process: it starts, reads its configuration, connects to Redis, and asks for the calls in flight once the " +
-		"campaign is paused."
-	reactLate = "A call that had its mark before the pause may still be on its way to the twin when the command has returned."
+	reactSlow = "the time is that of a whole process: it starts, reads its configuration, connects to Redis, pauses the campaign, and asks for the calls " +
+		"in flight."
+	reactLate = "a call that had its mark before the pause may still be on its way to the twin when the command has returned."
 )
 
 // react is how long it takes until what is asked for, or what must happen, has.
@@ -49,12 +50,13 @@ func react() table {
 			"that feeds, at %[1]d/s: until a second with 95 %% of the rate begins, after which there is none with less; the calls that are too few are those of the ten seconds "+
 			"after it.", reactRate),
 		columns: []column{{reactTime, seconds}, {reactAfter, count}, {reactCalls, count}, {reactLow, count}, {reactLost, count}},
+		worst:   map[string]pick{reactAfter: highest, reactLost: highest, reactLow: lowest},
 		measure: measureReact,
 	}
 	for _, workers := range []int{1, 4} {
 		t.goals = append(t.goals,
-			goal{what: pauseRow(workers), want: "≤ 100 ms", figure: cell(pauseRow(workers), reactTime), show: seconds, atMost: 0.1, why: reactSlow},
-			goal{what: pauseRow(workers) + ", calls after it", want: "none", figure: cell(pauseRow(workers), reactAfter), show: count, atMost: 0.5, why: reactLate})
+			goal{what: pauseRow(workers), want: "≤ 100 ms", figure: cell(pauseRow(workers), reactTime), show: seconds, atMost: 0.1, known: reactSlow},
+			goal{what: pauseRow(workers) + ", calls after it", want: "none", figure: cell(pauseRow(workers), reactAfter), show: count, atMost: 0.5, known: reactLate})
 	}
 	return t
 }
@@ -85,6 +87,9 @@ func measureReact(ctx context.Context, s *rig.Stage) (r report, err error) {
 		})
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", a.row, err)
+		}
+		if math.IsInf(figures[reactTime], 1) {
+			r.note("%s: in run %d it was not, for as long as was looked.", a.row, s.Nth+1)
 		}
 		r.add(a.row, figures)
 	}
@@ -193,7 +198,7 @@ func killed(ctx context.Context, s *rig.Stage) (map[string]float64, error) {
 	at := instants(calls)
 	low, full := recovery(at, then, long)
 	return map[string]float64{
-		reactTime: full.Seconds(), reactLow: low, reactLost: max(0, 10*reactRate-within(at, then, then.Add(10*time.Second))),
+		reactTime: full, reactLow: low, reactLost: max(0, 10*reactRate-within(at, then, then.Add(10*time.Second))),
 	}, nil
 }
 
@@ -214,16 +219,20 @@ func (f *field) feeder(ctx context.Context, workers []*process.Process) (*proces
 
 // recovery looks at every second that begins within so long after an instant:
 // how many calls the lowest one has, and how long after it the last one begins
-// that has less than 95 % of the rate.
-func recovery(at []time.Time, then time.Time, long time.Duration) (low float64, full time.Duration) {
+// that has less than 95 % of the rate, in seconds. If that is the very last one
+// there has been no recovery: that has no end.
+func recovery(at []time.Time, then time.Time, long time.Duration) (low, full float64) {
 	const step = 10 * time.Millisecond
 	low = reactRate
 	for after := time.Duration(0); after+time.Second <= long; after += step {
 		n := within(at, then.Add(after), then.Add(after+time.Second))
 		low = min(low, n)
 		if n < 0.95*reactRate {
-			full = after + step
+			full = (after + step).Seconds()
 		}
+	}
+	if full > (long - time.Second).Seconds() {
+		full = math.Inf(1)
 	}
 	return low, full
 }

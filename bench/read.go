@@ -29,11 +29,11 @@ const (
 	readRate = 300
 )
 
-// Why goals are missed, where they are.
+// What is known of the design where goals are missed.
 const (
-	readSlow = "There is no index: chunk by chunk is read from Redis, decompressed and written out, in the order of the file, by one process that shares " +
+	readSlow = "there is no index: chunk by chunk is read from Redis, decompressed and written out, in the order of the file, by one process that shares " +
 		"the machine with Redis."
-	readHeavy = "Most of it is the same with one campaign: the SDK, its connections and what is in hand. A campaign adds the chunks that are being read."
+	readHeavy = "a worker holds the SDK, its connections and what is in hand once, and of each campaign the chunks that are being read."
 )
 
 // read is what it costs to ask for a campaign, and to hold many.
@@ -41,14 +41,14 @@ func read() table {
 	return table{
 		name: "read", title: "what is asked for, of a million rows",
 		about: fmt.Sprintf("Time is from a command's start to its end, memory the most that it held; what it prints is thrown away. The *worker* has ten campaigns of a million rows "+
-			"each, all running, and sends %d calls a second of them; memory is the most that it held in the twenty seconds after its start.", readRate),
+			"each, all running and without a user in common, and sends %d calls a second of them; memory is the most that it held in the twenty seconds after its start.", readRate),
 		columns: []column{{readTime, seconds}, {readSpeed, count}, {readMemory, megabytes}},
 		measure: measureRead,
 		goals: []goal{
-			{what: readReport, want: "≥ 500 k rows/s", figure: cell(readReport, readSpeed), show: count, atLeast: 500e3, why: readSlow},
-			{what: readKeyed, want: "≥ 500 k rows/s", figure: cell(readKeyed, readSpeed), show: count, atLeast: 500e3, why: readSlow},
-			{what: readFind, want: "≤ 1 s", figure: cell(readFind, readTime), show: seconds, atMost: 1, why: readSlow},
-			{what: readTen, want: "≤ 60 MB", figure: cell(readTen, readMemory), show: megabytes, atMost: 60e6, why: readHeavy},
+			{what: readReport, want: "≥ 500 k rows/s", figure: cell(readReport, readSpeed), show: count, atLeast: 500e3, known: readSlow},
+			{what: readKeyed, want: "≥ 500 k rows/s", figure: cell(readKeyed, readSpeed), show: count, atLeast: 500e3, known: readSlow},
+			{what: readFind, want: "≤ 1 s", figure: cell(readFind, readTime), show: seconds, atMost: 1, known: readSlow},
+			{what: readTen, want: "≤ 60 MB", figure: cell(readTen, readMemory), show: megabytes, atMost: 60e6, known: readHeavy},
 		},
 	}
 }
@@ -128,7 +128,10 @@ func (r *report) ask(ctx context.Context, f *field, row string, rows int, args .
 	}
 	figures := map[string]float64{readTime: ran.Took.Seconds()}
 	if rows > 0 { // others end before their memory could be seen
-		figures[readSpeed], figures[readMemory] = float64(rows)/ran.Took.Seconds(), float64(ran.Peak)
+		figures[readSpeed] = float64(rows) / ran.Took.Seconds()
+		if ran.Peak > 0 {
+			figures[readMemory] = float64(ran.Peak)
+		}
 	}
 	r.add(row, figures)
 	return nil
@@ -150,14 +153,20 @@ func lastUser(path string) (string, error) {
 	return name, lines.Err()
 }
 
-// readWorker has a worker hold ten campaigns.
+// readWorker has a worker hold ten campaigns. None has a user of another's:
+// such rows would be held, since the user has a code, and not be called. The
+// twin knows nobody, and answers as if it did.
 func (r *report) readWorker(ctx context.Context, s *rig.Stage, of field) error {
 	s.Note("%s", readTen)
+	of.twin = late("--hide-unknown-users")
 	f, err := newField(ctx, s, of)
 	if err != nil {
 		return err
 	}
 	for i := range 10 {
+		if f.file, err = addressesFrom(s, i*f.users, f.users); err != nil {
+			return err
+		}
 		if err := f.start(ctx, "bench-"+strconv.Itoa(i)); err != nil {
 			return err
 		}
@@ -177,5 +186,20 @@ func (r *report) readWorker(ctx context.Context, s *rig.Stage, of field) error {
 		return fmt.Errorf("%s: it has ended: %s", readTen, w.Said())
 	}
 	r.add(readTen, map[string]float64{readMemory: float64(peak)})
+	return f.noneHeld(ctx)
+}
+
+// noneHeld is an error where a campaign was not worked on, or has rows that were
+// held and not called.
+func (f *field) noneHeld(ctx context.Context) error {
+	for i := range 10 {
+		c, err := f.store.Campaign(ctx, "bench-"+strconv.Itoa(i))
+		if err != nil {
+			return err
+		}
+		if c.Counts.Accepted == 0 || c.Counts.Waiting > 0 {
+			return fmt.Errorf("%s: %+v: that is not what a running campaign is", c.ID, c.Counts)
+		}
+	}
 	return nil
 }

@@ -56,13 +56,15 @@ func compared() []does {
 
 func (w way) row(d does) string { return w.name + ": " + d.name }
 
-// sendSlow is why goals are missed, where they are.
-const sendSlow = "A call needs its mark before it and its answer after it, each a script that keeps record, counters and lists right, and its username from the " +
-	"roster; the feeder reads and enqueues meanwhile. That is the price of a row that is never forgotten and of a user who never holds two codes, " +
+// sendSlow is what is known of the design where goals are missed.
+const sendSlow = "a call needs its mark before it and its answer after it, each a script that keeps record, counters and lists right, and its username from the " +
+	"roster; the feeder reads and enqueues meanwhile. That is for a row that is never forgotten and of a user who never holds two codes, " +
 	"and no quota of AWS's is high enough for it to matter."
 
 // send compares a worker without a quota with asynq's own ceiling.
 func send() table {
+	all := compared()
+	sdk, rekey := all[len(all)-2], all[len(all)-1]
 	t := table{
 		name: "send", title: "calls without a quota",
 		about: "One worker, 64 rows in hand, no quota, the twin answers at once. It is held against servers of asynq's whose handlers do one of the " +
@@ -71,14 +73,16 @@ func send() table {
 		columns: []column{
 			{sendSpeed, count}, {sendMore, count}, {sendAsks, decimals(1, "")}, {sendRedis, count}, {sendWorker, count},
 		},
+		ratios: []ratio{
+			{"calls, by doing nothing's", sendSpeed, ": " + all[0].name},
+			{"calls, by the SDK's", sendSpeed, ": " + sdk.name},
+		},
 		measure: measureSend,
 	}
-	all := compared()
-	sdk, rekey := all[len(all)-2], all[len(all)-1]
 	for _, w := range ways() {
 		t.goals = append(t.goals, goal{
 			what: w.name + ": rekey, by asynq's ceiling less the SDK's cost", want: "≥ 60 %",
-			figure: quotient(sendSpeed, w.row(rekey), w.row(sdk)), show: percent, atLeast: 0.6, why: sendSlow,
+			figure: quotient(sendSpeed, w.row(rekey), w.row(sdk)), show: percent, atLeast: 0.6, known: sendSlow,
 		})
 	}
 	return t

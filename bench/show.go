@@ -60,7 +60,7 @@ func (t table) heads() []column {
 func (r *row) cells(columns []column) []string {
 	cells := []string{r.Name}
 	for _, c := range columns {
-		if v, ok := r.Figures[c.head]; ok && !math.IsNaN(v) {
+		if v, ok := r.Figures[c.head]; ok && !unknown(v) {
 			cells = append(cells, c.show(v))
 		} else {
 			cells = append(cells, "–")
@@ -127,9 +127,9 @@ func (m measured) markdown(t table) string {
 			}
 		})
 	}
-	whys, whats := t.missed(&m.report)
-	for _, why := range whys {
-		fmt.Fprintf(&b, "\nMissed: *%s*. %s\n", strings.Join(whats[why], "*, *"), why)
+	known, whats := t.missed(&m.report)
+	for _, of := range known {
+		fmt.Fprintf(&b, "\nMissed: *%s*. Known of the design, not looked into here: %s\n", strings.Join(whats[of], "*, *"), of)
 	}
 	fmt.Fprintf(&b, "\n%s\n", m.About)
 	return b.String()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/rekeyhq/rekey/bench/internal/rig"
 )
@@ -19,7 +21,10 @@ type table struct {
 	about   string
 	columns []column
 	// ratios are further columns, reckoned from those measured.
-	ratios  []ratio
+	ratios []ratio
+	// worst are the columns in which the worst of the runs counts, and not the
+	// middle one: what must never happen has happened if it did once.
+	worst   map[string]pick
 	measure func(context.Context, *rig.Stage) (report, error)
 	goals   []goal
 }
@@ -30,9 +35,28 @@ type column struct {
 	show func(float64) string
 }
 
+// pick takes one figure of those that the runs had.
+type pick func([]float64) float64
+
+var (
+	highest pick = slices.Max[[]float64]
+	lowest  pick = slices.Min[[]float64]
+)
+
 // ratio is a column's figure by that of another row, in each run.
 type ratio struct {
-	head, of, base string
+	head, of string
+	// base is the other row. Where it begins with a colon it is the one of the
+	// same group: the row's own name up to its last colon, and this.
+	base string
+}
+
+// baseOf is the row that a row is held against.
+func (r ratio) baseOf(name string) string {
+	if group := strings.LastIndex(name, ": "); group >= 0 && strings.HasPrefix(r.base, ": ") {
+		return name[:group] + r.base
+	}
+	return r.base
 }
 
 // report is what one run measured.
@@ -85,26 +109,26 @@ func (r *report) get(name, head string) (float64, bool) {
 // against adds the ratios.
 func (t table) against(r *report) {
 	for _, ratio := range t.ratios {
-		base, ok := r.get(ratio.base, ratio.of)
-		if !ok {
-			continue
-		}
 		for _, row := range r.Rows {
-			if v, ok := row.Figures[ratio.of]; ok {
+			base, ok1 := r.get(ratio.baseOf(row.Name), ratio.of)
+			if v, ok2 := row.Figures[ratio.of]; ok1 && ok2 {
 				row.Figures[ratio.head] = v / base
 			}
 		}
 	}
 }
 
-// medians takes the middle of each figure. Rows and notes are those of the
-// first run, and of later ones what is new in them.
-func medians(runs []report) measured {
+// medians takes the middle of each figure, or the worst. Rows and notes are
+// those of the first run, and of later ones what is new in them.
+func (t table) medians(runs []report) measured {
 	var m measured
+	if len(runs) > 1 && len(t.worst) > 0 {
+		m.note("Worst of the runs, not their median: *%s*.", strings.Join(slices.Sorted(maps.Keys(t.worst)), "*, *"))
+	}
 	for _, run := range runs {
 		for _, r := range run.Rows {
 			if _, ok := find(m.Rows, r.Name); !ok {
-				m.Rows = append(m.Rows, row{r.Name, middle(runs, r.Name)})
+				m.Rows = append(m.Rows, row{r.Name, t.middle(runs, r.Name)})
 			}
 		}
 		for _, note := range run.Notes {
@@ -122,7 +146,9 @@ func find(rows []row, name string) (row, bool) {
 	return rows[i], true
 }
 
-func middle(runs []report, name string) map[string]float64 {
+// middle is one row of all runs. A figure that is no number, or has no end, is
+// left out: it counts as not measured.
+func (t table) middle(runs []report, name string) map[string]float64 {
 	all := map[string][]float64{}
 	for _, run := range runs {
 		r, _ := find(run.Rows, name)
@@ -132,10 +158,18 @@ func middle(runs []report, name string) map[string]float64 {
 	}
 	figures := make(map[string]float64, len(all))
 	for head, values := range all {
-		figures[head] = median(values)
+		of := t.worst[head]
+		if of == nil {
+			of = median
+		}
+		if v := of(values); !unknown(v) {
+			figures[head] = v
+		}
 	}
 	return figures
 }
+
+func unknown(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
 // median is the middle one, of an even number the mean of the two.
 func median(values []float64) float64 {
@@ -155,9 +189,10 @@ type goal struct {
 	show    func(float64) string
 	atLeast float64 // or
 	atMost  float64
-	// why is what is said where it is missed. It has no figures: those are the
-	// table's.
-	why string
+	// known is what is said where it is missed: what is known of the design, and
+	// not why this run missed it, which nobody has looked into. It has no figures
+	// of a measurement: those are the table's.
+	known string
 }
 
 // cell is a goal's figure that stands in the table.
@@ -174,19 +209,19 @@ func quotient(head, name, base string) func(*report) (float64, bool) {
 	}
 }
 
-// missed are the goals that were, by why.
-func (t table) missed(r *report) (whys []string, whats map[string][]string) {
+// missed are the goals that were, by what is known.
+func (t table) missed(r *report) (known []string, whats map[string][]string) {
 	whats = map[string][]string{}
 	for _, g := range t.goals {
-		if _, met := g.verdict(r); g.why == "" || met == metYes || met == metUnknown {
+		if _, met := g.verdict(r); g.known == "" || met == metYes || met == metUnknown {
 			continue
 		}
-		if whats[g.why] == nil {
-			whys = append(whys, g.why)
+		if whats[g.known] == nil {
+			known = append(known, g.known)
 		}
-		whats[g.why] = append(whats[g.why], g.what)
+		whats[g.known] = append(whats[g.known], g.what)
 	}
-	return whys, whats
+	return known, whats
 }
 
 // What verdict says beside by how much a goal is missed.
@@ -198,7 +233,7 @@ const (
 // verdict says whether a goal is met, and where it is not by how much.
 func (g goal) verdict(r *report) (figure, met string) {
 	v, ok := g.figure(r)
-	if !ok {
+	if !ok || unknown(v) {
 		return "–", metUnknown
 	}
 	bound, missed := g.atLeast, v < g.atLeast

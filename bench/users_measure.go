@@ -23,7 +23,9 @@ type shared struct {
 func (s *shared) measure(ctx context.Context, stage *rig.Stage) error {
 	f, err := newField(ctx, stage, field{
 		users: 2 * usersQuota * crowdEnds, quota: s.quota,
-		twin: late("--quota", fmt.Sprint(usersQuota), "--burst", fmt.Sprint(usersBurst), "--others", s.flag(s.second)),
+		// The same others in every row of a run, so that rows can be subtracted, and
+		// new ones in each run.
+		twin: late("--seed", fmt.Sprint(stage.Nth), "--quota", fmt.Sprint(usersQuota), "--burst", fmt.Sprint(usersBurst), "--others", s.flag(s.second)),
 	})
 	if err != nil {
 		return err
@@ -45,6 +47,9 @@ func (s *shared) measure(ctx context.Context, stage *rig.Stage) error {
 		if calls, err = f.cognito.Journal(); err != nil {
 			return err
 		}
+		if err := s.began(stage, f, calls); err != nil {
+			return err
+		}
 	}
 	s.figures = shareFigures(others, calls, s.at(f, crowdWarm), s.at(f, crowdEnds))
 	if s.settled > 0 {
@@ -52,6 +57,15 @@ func (s *shared) measure(ctx context.Context, stage *rig.Stage) error {
 		if v, ok := after[usersUsed]; ok {
 			s.figures[usersStep] = v
 		}
+	}
+	return nil
+}
+
+// began is an error where nobody called before the measuring began: rates are
+// of its whole length. In a short run they say nothing anyway.
+func (s *shared) began(stage *rig.Stage, f *field, calls []cognitosim.Entry) error {
+	if !stage.Short && (len(calls) == 0 || calls[0].At.After(s.at(f, crowdWarm))) {
+		return fmt.Errorf("the first call came after the %d seconds that are not measured: is the machine busy?", crowdWarm)
 	}
 	return nil
 }

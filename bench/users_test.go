@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,18 @@ func TestTheRestIsWhatTheOthersLeaveOfEachSecond(t *testing.T) {
 		if v := figures[head]; v != want {
 			t.Errorf("%s: %v, want %v", head, v, want)
 		}
+	}
+}
+
+func TestTheDefaultHasAGoalBesideUsersWhoFit(t *testing.T) {
+	var fit []string
+	for _, c := range crowds() {
+		if c.fits() {
+			fit = append(fit, c.name)
+		}
+	}
+	if want := []string{"nobody else", "10/s"}; !slices.Equal(fit, want) {
+		t.Errorf("%v, want %v", fit, want)
 	}
 }
 
