@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cli"
+)
+
+func (p *program) replay() *cobra.Command {
+	var confirm cli.Confirmation
+	var state, cause string
+	cmd := &cobra.Command{
+		Use: "replay ID [--state dead|in_doubt] [--cause C] --confirm N", Args: cli.Args("ID"),
+		Short: "Let dead letters stand in line again; N: how many they are",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			filter, err := deadLetters(state, cause)
+			if err != nil {
+				return err
+			}
+			return p.at(cmd.Context(), args[0], func(t *target) error {
+				ctx, progress := p.watched(cmd.Context(), "replaying "+args[0])
+				defer progress.End()
+				moved, err := t.Replay(ctx, args[0], filter, number(confirm))
+				progress.End()
+				if errors.Is(err, context.Canceled) {
+					return cli.WithCode(cli.CodeInterrupted, fmt.Errorf("interrupted; %s, the others are as they were", standing(args[0], moved)))
+				}
+				unread := unread{program: p, progress: progress}
+				if err != nil && !unread.note(err) {
+					return p.confirmed(err, strings.Join(append([]string{"replay", args[0]}, given(state, cause)...), " "))
+				}
+				return errors.Join(p.replayed(cmd.Context(), t, args[0], moved), unread.err("all was replayed"))
+			})
+		},
+	}
+	cmd.Flags().Var(&confirm, "confirm", "rows that are replayed")
+	cmd.Flags().StringVar(&state, "state", "", "only rows in this state: dead or in_doubt (parked)")
+	cmd.Flags().StringVar(&cause, "cause", "", "only rows of this cause or family of causes")
+	return cmd
+}
+
+func deadLetters(state, cause string) (campaign.Filter, error) {
+	if state != "" && state != campaign.Dead.String() && state != campaign.InDoubt.String() {
+		return campaign.Filter{}, cli.Usage("--state: rows in %q are no dead letters; write dead or in_doubt", state)
+	}
+	return parseFilter(state, cause)
+}
+
+func given(state, cause string) []string {
+	var flags []string
+	if state != "" {
+		flags = append(flags, "--state "+state)
+	}
+	if cause != "" {
+		flags = append(flags, "--cause "+cause)
+	}
+	return flags
+}
+
+func (p *program) replayed(ctx context.Context, t *target, id string, moved int64) error {
+	c, err := t.Campaign(ctx, id)
+	if err != nil {
+		return err
+	}
+	text := standing(id, moved) + ".\n"
+	if c.State != campaign.Running {
+		text += fmt.Sprintf("%s is %s.\nNext:  %s\n", id, c.State, p.next("resume %s", id))
+	}
+	return p.printf("%s", text)
+}
+
+// standing says how many rows were replayed.
+func standing(id string, moved int64) string {
+	verb := "stand"
+	if moved == 1 {
+		verb = "stands"
+	}
+	return fmt.Sprintf("%s of %s %s in line again", rows(moved), id, verb)
+}
+
+func rows(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return cli.Count(n) + " rows"
+}
