@@ -1,6 +1,7 @@
 // Command worker sends: it feeds the campaigns of its pools into the queue and
 // calls Cognito, within the quota that all workers share. What it promises is
-// in internal/tasks; what it can be asked for is in its help.
+// in internal/tasks; what it can be asked for is in its help. Its weak spot is a
+// kill: a call that was in flight is found in doubt, and its user waits an hour.
 package main
 
 import (

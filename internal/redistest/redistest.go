@@ -2,7 +2,9 @@
 //
 // It is a redis-server child on a unix socket where there is one on PATH, else
 // one in memory. With REKEY_TEST_REDIS=required doing without is an error, so
-// that a machine that should have one cannot pass by skipping.
+// that a machine that should have one cannot pass by skipping. Its weak spot is
+// the one in memory, which has no disk, no replica and no limit of memory: what a
+// test promises of those needs [Real].
 package redistest
 
 import (

@@ -7,7 +7,8 @@
 // with doubts parked messaged nobody twice, and never went faster than the
 // bucket allows; and that it would have seen otherwise: -sabotage takes a
 // safeguard out of the programs, and the run fails. A failing seed repeats its
-// script, though not the moment within each call.
+// script, though not the moment within each call: that is its weak spot, and why
+// a failure may need several runs to come back.
 //
 //	go run ./test/chaos -users 20000 -duration 10m
 package main

@@ -2,7 +2,8 @@
 // the twin, each a process of its own, for tests that kill some of them.
 //
 // It promises that everything it started ends with the test, and that what a
-// process said is shown when the test fails.
+// process said is shown when the test fails. Its weak spot: all of it is
+// on one machine, so a network that loses and delays is not seen here.
 package fleet
 
 import (

@@ -2,7 +2,8 @@
 // rekey as its users do.
 //
 // It promises that a process ends with the program that started it, and keeps
-// what the process said for the one who asks why it failed.
+// what the process said for the one who asks why it failed. Its weak spot: all
+// of that is in memory, so it is no place for a program that talks for days.
 package process
 
 import (

@@ -1,5 +1,7 @@
 // Composecheck loads compose files as Docker Compose would and says what is
-// wrong with them. It needs no container engine.
+// wrong with them. It promises to take no file that Compose's own loader refuses,
+// and needs no container engine. Its weak spot: nothing is built or started, so an
+// image or a command that does not exist passes.
 //
 //	go run ./composecheck ../deploy/compose.yaml
 package main

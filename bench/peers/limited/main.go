@@ -8,6 +8,9 @@
 // tried again. wait has the handler stand in that limiter's line instead. Of
 // both each process has its part of the rate. redis_rate asks the limiter of
 // that name, which is the same for all.
+//
+// It promises that all ways get the same tasks, twin and rate. Its weak
+// spot: it keeps no record of a call, so it says nothing of what a record costs.
 package main
 
 import (

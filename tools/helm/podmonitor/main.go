@@ -2,6 +2,10 @@
 // of its fields are none.
 //
 //	helm template … --show-only templates/podmonitor.yaml | go run ./podmonitor
+//
+// It promises to refuse a field that the Operator's own types do not have, and a
+// monitor that scrapes nothing. Its weak spot: whether the labels that it selects
+// are a pod's, it does not know.
 package main
 
 import (
