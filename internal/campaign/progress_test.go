@@ -12,6 +12,7 @@ import (
 func TestWhatTakesItsTimeSaysHowFarItIsUpToItsEnd(t *testing.T) {
 	const rows = (keysAtOnce/2+pageChunks)*roster.ChunkRows + 5 // more than a step of each
 	l := newLife(t)
+	l.draft("small", 10) // its chunk is not full, and find comes to it last
 	r := l.running("c", rows)
 	r.call(rows-1, refused()) // for replay, which ends when it has moved all
 	for _, what := range []struct {
@@ -26,7 +27,6 @@ func TestWhatTakesItsTimeSaysHowFarItIsUpToItsEnd(t *testing.T) {
 			return nil
 		}},
 		{"find", rows + 10, func(ctx context.Context) error {
-			l.draft("small", 10) // its chunk is not full
 			_, err := l.Find(ctx, "", reset.Hide("nobody"))
 			return err
 		}},
