@@ -179,7 +179,7 @@ func (r *report) readWorker(ctx context.Context, s *rig.Stage, of field) error {
 	if err := f.cognito.Called(ctx); err != nil {
 		return err
 	}
-	if err := pause(ctx, time.Duration(s.Size(20, 1))*time.Second); err != nil {
+	if err := pause(ctx, time.Duration(s.Size(20, 5))*time.Second); err != nil {
 		return err
 	}
 	_, peak := rig.Memory(w)
