@@ -77,7 +77,8 @@ func Start(t testing.TB, o Options) *Fleet {
 	f.Users = filepath.Join(f.dir, "users.csv")
 	twin := f.Go("cognitosim", append([]string{
 		"--addr", "127.0.0.1:0", "--client-id", "rekeytwin", "--users", fmt.Sprint(o.Users), "--hour", Hour.String(),
-		"--quota", fmt.Sprint(o.Rate * 1.2), "--latency", "20ms", "--journal", f.journal,
+		// Room for the bursts that the bucket gives, or each of them is throttled.
+		"--quota", fmt.Sprint(o.Rate * 1.2), "--burst", fmt.Sprint(2 * Burst), "--latency", "20ms", "--journal", f.journal,
 	}, o.Twin...)...)
 	var err error
 	if f.Twin, err = twin.Address(patience); err != nil {
