@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -54,6 +55,28 @@ func (l *ledger) every() {
 	skipped := l.mark(int64(Skipped))
 	skipped.Username = l.mark(int64(Accepted)).Username
 	l.want(skipped, AnswerSkipped)
+}
+
+// A chunk that was cut short in the middle of a record is read by Go and by the
+// scripts as Redis would pad it, so that both know the same row to be damaged.
+func TestLuaAndGoReadAChunkThatWasCutShortAlike(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t, 3)
+	l.damage(9, 1)
+	for row, want := range []State{Dead, Parked, Dead} {
+		_, err := l.Record(t.Context(), l.ref(int64(row)))
+		if damaged := errors.As(err, new(ErrDamaged)); damaged != (want == Parked) {
+			t.Errorf("row %d: %v", row, err)
+		}
+	}
+	for _, row := range []int64{1, 0, 2} {
+		l.bury(row)
+	}
+	for row, want := range []State{Dead, Parked, Dead} {
+		if r, err := l.Record(t.Context(), l.ref(int64(row))); err != nil || r.State != want {
+			t.Errorf("row %d is buried as %v, %v", row, r.State, err)
+		}
+	}
 }
 
 func TestADamagedRecordNamesItsRow(t *testing.T) {

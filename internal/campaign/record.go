@@ -106,12 +106,10 @@ func (r Record) Bytes() []byte {
 	return b
 }
 
-// recordAt reads the record of a slot of a chunk; a chunk that is shorter, or
-// absent, holds planned rows there.
+// recordAt reads the record of a slot of a chunk. What a chunk does not reach is
+// 0, as Redis pads it: an absent record is planned.
 func recordAt(chunk []byte, slot int) (Record, error) {
-	from := slot * recordBytes
-	if len(chunk) < from+recordBytes {
-		return Record{}, nil
-	}
-	return ParseRecord(chunk[from : from+recordBytes])
+	var b [recordBytes]byte
+	copy(b[:], chunk[min(slot*recordBytes, len(chunk)):])
+	return ParseRecord(b[:])
 }

@@ -126,7 +126,7 @@ func (s *Store) readRecord(ref reset.Ref, got *redis.StringCmd) (Record, error) 
 	if err != nil {
 		return Record{}, s.ofRecord(ref, err)
 	}
-	r, err := ParseRecord(b)
+	r, err := recordAt(b, 0)
 	if err != nil {
 		err = s.damagedRecord(ref, err)
 	}

@@ -35,6 +35,8 @@ type Rig struct {
 	bin string
 	log io.Writer
 
+	noting sync.Mutex // stages that play at the same time tell it in turns
+
 	mu   sync.Mutex       // Once is asked by stages that play at the same time
 	made map[string]error // by Once
 }
@@ -100,6 +102,8 @@ func (s *Stage) Sub(f func(*Stage) error) error {
 
 // Note tells the one who waits what happens now.
 func (s *Stage) Note(format string, args ...any) {
+	s.noting.Lock()
+	defer s.noting.Unlock()
 	_, _ = fmt.Fprintf(s.log, "  "+format+"\n", args...) // a note that is lost does no harm
 }
 

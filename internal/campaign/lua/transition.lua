@@ -46,12 +46,12 @@ local function ceil_s(ms) return math.ceil(ms / 1000) end
 
 local function member(row) return ARGV[1] .. '#' .. int(row) .. ' ' .. ARGV[2] end
 
--- decode reads the record of a slot from a chunk; what the chunk does not reach
--- is planned.
+-- decode reads the record of a slot from a chunk. What the chunk does not reach
+-- is 0, as Redis pads it: an absent record is planned.
 local function decode(chunk, slot)
   local s, c, a, f, t1, t2, t3, t4 = string.byte(chunk, slot * RECORD + 1, slot * RECORD + RECORD)
-  if not t4 then return {state = PLANNED, cause = 0, attempts = 0, free = 0, time = 0, absent = true} end
-  return {state = s, cause = c, attempts = a, free = f, time = ((t1 * 256 + t2) * 256 + t3) * 256 + t4}
+  local time = (((t1 or 0) * 256 + (t2 or 0)) * 256 + (t3 or 0)) * 256 + (t4 or 0)
+  return {state = s or PLANNED, cause = c or 0, attempts = a or 0, free = f or 0, time = time, absent = not s}
 end
 
 local function encode(r)
