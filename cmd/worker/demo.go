@@ -133,14 +133,14 @@ func (s *stage) where() string {
 }
 
 // about says which Redis this is.
-func about(real bool) string {
-	if real {
+func about(server bool) string {
+	if server {
 		return "a redis-server of its own"
 	}
 	return fmt.Sprintf("in memory, as no redis-server is on PATH: at most %s users", cli.Count(demoMemory))
 }
 
-// advise says what to try here, and how to do it for real.
+// advise says what to try here, and how to do it for server.
 func (s *stage) advise(p *cli.Program) error { return say(p.Stdout, "%s", s.advice(p)) }
 
 func (s *stage) advice(p *cli.Program) string {
