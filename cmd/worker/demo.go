@@ -140,7 +140,7 @@ func about(server bool) string {
 	return fmt.Sprintf("in memory, as no redis-server is on PATH: at most %s users", cli.Count(demoMemory))
 }
 
-// advise says what to try here, and how to do it for server.
+// advise says what to try here, and how to do it for real.
 func (s *stage) advise(p *cli.Program) error { return say(p.Stdout, "%s", s.advice(p)) }
 
 func (s *stage) advice(p *cli.Program) string {
