@@ -93,22 +93,28 @@ func (t *target) look(ctx context.Context) (surroundings, error) {
 		s.bucket.Now = time.Now()
 	}
 	s.standby = t.standby(s.bucket, workers)
+	s.away, s.back = away(workers, s.bucket.Now)
+	return s, err
+}
+
+// away counts the workers that do not reach Cognito, and says when the first of
+// them tries again.
+func away(workers []campaign.Worker, now time.Time) (n int, back time.Time) {
 	for _, w := range workers {
-		if !w.Away.After(s.bucket.Now) {
+		if !w.Away.After(now) {
 			continue
 		}
-		if s.away++; s.back.IsZero() || w.Away.Before(s.back) {
-			s.back = w.Away
+		if n++; back.IsZero() || w.Away.Before(back) {
+			back = w.Away
 		}
 	}
-	return s, err
+	return n, back
 }
 
 // standby: after a change of the quota the workers with the new numbers wait
 // for the lease of the last one with the old.
 func (t *target) standby(b ratelimit.State, workers []campaign.Worker) time.Time {
-	q := t.quota
-	d := b.Differs(ratelimit.Quota{Name: q.Name, Limit: q.Limit, Share: q.Share, Echo: q.Echo, Burst: q.Burst, Daily: q.Daily})
+	d := b.Differs(ratelimit.Quota(t.quota))
 	if d == nil || slices.ContainsFunc(workers, func(w campaign.Worker) bool { return w.Name == d.By }) {
 		return time.Time{}
 	}

@@ -16,10 +16,6 @@ import (
 // awsLimit is what AWS allows an account in a Region, and does not raise.
 const awsLimit = 30
 
-func quotaOf(q config.Quota) ratelimit.Quota {
-	return ratelimit.Quota{Name: q.Name, Limit: q.Limit, Share: q.Share, Echo: q.Echo, Burst: q.Burst, Daily: q.Daily}
-}
-
 // quota compares the file's numbers with AWS's, and with other workers'.
 func (k *check) quota(ctx context.Context) {
 	for _, q := range k.quotas() {
@@ -40,7 +36,7 @@ func (k *check) rehearsal(q config.Quota) bool {
 
 func numbers(s ratelimit.State, q config.Quota, rehearsal bool) finding {
 	f := finding{Level: fine, Says: fmt.Sprintf("%s of %s", cli.Rate(q.Rate()), cli.Rate(q.Limit))}
-	d := s.Differs(quotaOf(q))
+	d := s.Differs(ratelimit.Quota(q))
 	switch {
 	case d != nil && !byCheck(d.By):
 		f.Level, f.Do = warned, "make the files agree, or wait until those workers have gone"

@@ -32,7 +32,7 @@ func (k *check) probe(ctx context.Context, p config.Pool) {
 		k.add(about, "probe", finding{Level: failed, Says: "not made: " + why})
 		return
 	}
-	bucket := ratelimit.New(k.rdb, quotaOf(k.cfg.QuotaOf(p)), ratelimit.Options{Worker: checkName + workerName()})
+	bucket := ratelimit.New(k.rdb, ratelimit.Quota(k.cfg.QuotaOf(p)), ratelimit.Options{Worker: checkName + workerName()})
 	clients := oneSecretEach(clientConfig(p))
 	var found []finding
 	for _, c := range clients {
@@ -63,7 +63,7 @@ func (k *check) noProbe(ctx context.Context, p config.Pool) string {
 	if stopped(state, p) {
 		return "there is no token, " + state.LimitedBy(p.Name)
 	}
-	if d := state.Differs(quotaOf(k.cfg.QuotaOf(p))); d != nil && !byCheck(d.By) {
+	if d := state.Differs(ratelimit.Quota(k.cfg.QuotaOf(p))); d != nil && !byCheck(d.By) {
 		return fmt.Sprintf("there is no token, worker %s holds the bucket with another %s", d.By, d.Key)
 	}
 	return ""

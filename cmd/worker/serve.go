@@ -93,8 +93,7 @@ func newWorker(ctx context.Context, cfg *config.Config, with surroundings) (*wor
 		return nil, cli.WithCode(cli.CodeUsage, err)
 	}
 	for name, q := range cfg.Quotas {
-		quota := ratelimit.Quota{Name: name, Limit: q.Limit, Share: q.Share, Echo: q.Echo, Burst: q.Burst, Daily: q.Daily}
-		w.buckets[name] = ratelimit.New(w.rdb, quota, ratelimit.Options{Worker: w.name, Log: w.log})
+		w.buckets[name] = ratelimit.New(w.rdb, ratelimit.Quota(q), ratelimit.Options{Worker: w.name, Log: w.log})
 	}
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	metrics := tasks.NewMetrics(w.registry, cli.Version())

@@ -161,7 +161,10 @@ func (f *finding) recordsOf(ctx context.Context, c Campaign, hits []hit) ([]*red
 		generation = p.HGet(ctx, f.keys.campaign(c.ID), "generation")
 		return nil
 	})
-	if err != nil && !keysOwn(err) {
+	if err == nil || keysOwn(err) {
+		err = generation.Err() // what is wrong with a record is its row's
+	}
+	if err != nil && !errors.Is(err, redis.Nil) { // Nil: the campaign is gone
 		return nil, "", fmt.Errorf("ledger of %s: %w", c.ID, err)
 	}
 	return records, generation.Val(), nil
