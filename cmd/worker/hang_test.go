@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rekeyhq/rekey/internal/child"
 	"github.com/rekeyhq/rekey/internal/redistest"
 )
 
@@ -18,7 +19,7 @@ func TestAWorkerEndsWithAWordWhileRedisHangs(t *testing.T) {
 	p := start(t, "--config", configFile(t, fmt.Sprintf(
 		"redis: %s\nlisten: \"\"\npools: {prod: {region: eu-west-1, client_id: abc, endpoint: \"http://127.0.0.1:9\", hour: 10s}}\n", server.URL())))
 	until(t, "it feeds the pool", 15*time.Second, func() bool { return strings.Contains(p.Said(), "feeds the pool") })
-	if err := syscall.Kill(server.PID(), syscall.SIGSTOP); err != nil {
+	if err := child.Suspend(server.PID()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Kill(server.PID(), syscall.SIGCONT) })

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 	"strconv"
 	"syscall"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rekeyhq/rekey/internal/child"
 	"github.com/rekeyhq/rekey/internal/embedredis"
 	"github.com/rekeyhq/rekey/internal/redistest"
 )
@@ -53,14 +53,10 @@ func (p pair) attached(t *testing.T) {
 
 func (p pair) stopReplica(t *testing.T) (cont func()) {
 	t.Helper()
-	child, err := os.FindProcess(p.replica.PID())
-	if err != nil {
+	if err := child.Suspend(p.replica.PID()); err != nil {
 		t.Fatal(err)
 	}
-	if err := child.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	return func() { _ = child.Signal(syscall.SIGCONT) }
+	return func() { _ = syscall.Kill(p.replica.PID(), syscall.SIGCONT) }
 }
 
 // promote makes a primary of the replica. Before the primary is killed it is

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +26,10 @@ func TestMain(m *testing.M) {
 		os.Exit(3)
 	case "stays":
 		<-time.After(time.Hour)
+	case "counts":
+		for n := 0; ; n++ {
+			fmt.Println(n)
+		}
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -66,4 +71,54 @@ func TestAProgramThatIsNotThereIsAnError(t *testing.T) {
 	if _, err := Start(exec.Command("/no/such/program")); err == nil {
 		t.Error("it was started")
 	}
+}
+
+func TestASuspendedChildDoesNothingMoreUntilItIsWokenUp(t *testing.T) {
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := as("counts")
+	cmd.Stdout = out
+	c, err := Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Kill()
+	for range 50 {
+		if err := Suspend(c.PID()); err != nil {
+			t.Fatal(err)
+		}
+		then := size(t, out)
+		<-time.After(5 * time.Millisecond)
+		if now := size(t, out); now != then {
+			t.Fatalf("it wrote %d bytes in its sleep", now-then)
+		}
+		c.Signal(syscall.SIGCONT)
+		<-time.After(time.Millisecond)
+	}
+	if size(t, out) == 0 {
+		t.Error("it wrote nothing")
+	}
+}
+
+func TestAChildThatEndedCannotBeSuspended(t *testing.T) {
+	c, err := Start(as("fails"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-c.Ended()
+	if err := Suspend(c.PID()); err == nil {
+		t.Error("it was")
+	}
+}
+
+func size(t *testing.T, f *os.File) int64 {
+	t.Helper()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
 }

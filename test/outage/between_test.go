@@ -43,7 +43,7 @@ func TestAWorkerThatSleepsBetweenTwoStepsCallsNobodyTwice(t *testing.T) {
 			r.await("breach", "under way", func(c campaign.Campaign) bool { return c.Counts.Accepted > 3 })
 			at := way.stopAt(step.script, step.answer)
 			r.until("it is there", at.isReached)
-			p.signal(syscall.SIGSTOP)
+			p.suspend()
 			if !step.late {
 				at.goOn()
 			}
@@ -61,7 +61,7 @@ func TestAWorkerThatSleepsWhileItIsAnsweredCallsNobodyTwice(t *testing.T) {
 	r, names := sleepers(t, time.Second)
 	p := r.worker(change{handlers: 1})
 	r.until("it calls", func() bool { return r.twin.Calls() > 0 })
-	p.signal(syscall.SIGSTOP)
+	p.suspend()
 	r.sleeps(p)
 	r.wantNobodyTwice(names, true)
 }

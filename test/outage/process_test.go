@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rekeyhq/rekey/internal/child"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/test/process"
 )
@@ -70,6 +71,15 @@ quotas: {%s: {limit: %g, share: 1, echo: 0, burst: %d}}
 		r.t.Fatal(err)
 	}
 	return path
+}
+
+// suspend stops a worker. It has stopped when suspend returns: what the test lets
+// pass after that reaches a worker that sleeps.
+func (p *hired) suspend() {
+	p.t.Helper()
+	if err := child.Suspend(p.PID()); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 func (p *hired) signal(s syscall.Signal) { p.Signal(s) }

@@ -42,7 +42,7 @@ func TestWorkersThatSleepBetweenAnyTwoStepsCallNobodyTwice(t *testing.T) {
 }
 
 // stop stops a worker wherever it is.
-func (r *rig) stop(p *hired, _ time.Duration) { p.signal(syscall.SIGSTOP) }
+func (r *rig) stop(p *hired, _ time.Duration) { p.suspend() }
 
 // stopAsking stops a worker while it waits for Redis to answer. What it asked
 // for (a token, a mark, a row's end) then happens in its sleep.
@@ -50,7 +50,7 @@ func (r *rig) stopAsking(p *hired, after time.Duration) {
 	r.t.Helper()
 	r.do(r.rdb, "CLIENT", "PAUSE", "120", "ALL")
 	r.wait(40*time.Millisecond + after)
-	p.signal(syscall.SIGSTOP)
+	p.suspend()
 }
 
 // stopCalling stops a worker while its calls are on their way; they are carried
@@ -58,7 +58,7 @@ func (r *rig) stopAsking(p *hired, after time.Duration) {
 func (r *rig) stopCalling(p *hired, after time.Duration) {
 	r.twin.Pause()
 	r.wait(100*time.Millisecond + after)
-	p.signal(syscall.SIGSTOP)
+	p.suspend()
 	r.twin.Resume()
 }
 
@@ -74,7 +74,7 @@ func TestAFeederThatSleptLongerThanEveryLeaseIsStaleAndHarmless(t *testing.T) {
 	other := r.worker()
 	r.until("the other works too", func() bool { return other.said("serving") })
 	r.wait(time.Second)
-	feeder.signal(syscall.SIGSTOP)
+	feeder.suspend()
 	r.until("the other feeds", func() bool { return other.said("this worker feeds the pool now") })
 	r.wait(22 * time.Second) // and ten of the lease
 	from, calls := time.Now(), r.twin.Calls()
