@@ -39,6 +39,7 @@ type feeder struct {
 	looked    time.Time
 	tidied    time.Time
 	fetched   time.Time
+	strayed   time.Time
 
 	crew     []campaign.Worker // the pool's workers, asked for when a key is not here
 	crewSeen time.Time
@@ -192,6 +193,10 @@ func (f *feeder) feed(ctx context.Context, all []campaign.Campaign) error {
 		return err
 	}
 	now := f.clock.now()
+	missing, err := f.strays(ctx, now)
+	if err != nil {
+		return err
+	}
 	urgent, other, err := f.queues.lengths(ctx, now)
 	if err != nil {
 		return err
@@ -201,7 +206,7 @@ func (f *feeder) feed(ctx context.Context, all []campaign.Campaign) error {
 	if err != nil {
 		return err
 	}
-	see := sight{asked: asked, orphans: urgent.orphans+other.orphans > 0, idle: urgent.all+other.all == 0}
+	see := sight{asked: asked, orphans: missing || urgent.orphans+other.orphans > 0, idle: urgent.all+other.all == 0}
 	if see.unlisted, err = f.unlisted(ctx, all, see.idle); err != nil {
 		return err
 	}

@@ -55,7 +55,8 @@ func (q *queues) publish(ctx context.Context) error {
 
 // length is how many tasks a queue has: those that could run now (pending and
 // running ones, and those whose time has come), all, and those whose worker has
-// stopped renewing its lease.
+// stopped renewing its lease. The last ones are not due: their rows go on under
+// other names, which would find no room if a whole fleet had died.
 type length struct{ due, all, orphans int }
 
 // lengths counts both queues.
@@ -84,7 +85,7 @@ func lengthOf(counts []*redis.IntCmd) length {
 	for i, c := range counts {
 		n[i] = int(c.Val())
 	}
-	return length{due: n[0] + n[1] + n[2] + n[3], all: n[0] + n[1] + n[4] + n[5], orphans: n[6]}
+	return length{due: n[0] + max(0, n[1]-n[6]) + n[2] + n[3], all: n[0] + n[1] + n[4] + n[5], orphans: n[6]}
 }
 
 // listing says which rows have a task in a queue's lists, and which have one

@@ -50,7 +50,7 @@ type walk struct {
 // sight is what a round of the feeder saw.
 type sight struct {
 	asked   int64 // resumes and replays so far
-	orphans bool  // there are tasks whose worker is gone
+	orphans bool  // there are tasks whose worker is gone, or were until now
 	idle    bool  // the queues are empty
 	// unlisted: and yet more rows wait than later has. Their tasks were lost.
 	unlisted bool

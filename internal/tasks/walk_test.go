@@ -1,11 +1,8 @@
 package tasks
 
 import (
-	"log/slog"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
@@ -145,8 +142,7 @@ func TestAWalkThatAnErrorEndedBeginsAgainSoonAndForgetsNoRow(t *testing.T) {
 	if ok, err := r.store.Advance(t.Context(), c, 0, c.Total); !ok || err != nil { // all were fed, and lost
 		t.Fatal(ok, err)
 	}
-	log := slog.New(slog.NewTextHandler(r.log, nil))
-	f := New(Pool{Redis: r.rdb, Store: r.store}, Options{Log: log, Metrics: NewMetrics(prometheus.NewRegistry(), "test")}).feeder
+	f := r.idle()
 	serve := func(now time.Time) int {
 		all := []campaign.Campaign{r.campaign("breach")}
 		f.walks.notice(now, all, sight{})
