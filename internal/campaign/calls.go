@@ -19,8 +19,9 @@ const (
 
 // LookAtCalls declares marks in doubt whose calls were not answered in time:
 // those of workers that died, mostly. So no row waits for the queue to notice.
-// It returns how many there were. With [ErrDamaged], or [ErrForeign], it went on
-// after what it could not read.
+// Nor does one wait of which calls has lost its entry. It returns how many there
+// were. With [ErrDamaged], or [ErrForeign], it went on after what it could not
+// read.
 func (s *Store) LookAtCalls(ctx context.Context) (doubts int, err error) {
 	members, err := s.run(ctx, "look", []string{s.keys.calls()}, s.busy(), lookLimit).StringSlice()
 	if err != nil {
@@ -40,7 +41,8 @@ func (s *Store) LookAtCalls(ctx context.Context) (doubts int, err error) {
 		}
 	}
 	unread = append(unread, s.pruneDoubts(ctx))
-	return doubts, joined(unread)
+	unlisted, err := s.unlisted(ctx)
+	return doubts + unlisted, joined(append(unread, err))
 }
 
 // joined is the first error that is about more than some rows, or all of them.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/rekeyhq/rekey/internal/reset"
 )
 
@@ -72,6 +74,49 @@ func TestTheLookFindsTheMarksOfACrashWhileTheCampaignIsPaused(t *testing.T) {
 	if n := l.look(); n != 1 || l.field("calling") != "0" {
 		t.Errorf("%d doubts, %s calls in flight; want 1 and 0", n, l.field("calling"))
 	}
+	l.recount()
+}
+
+// calls was lost, with what a crash had left in it: the records alone know of the
+// calls. Whatever the campaign's state is, none of them is in flight for ever.
+func TestACallOfWhichOnlyItsRecordKnowsIsInDoubtOnceItIsOld(t *testing.T) {
+	t.Parallel()
+	for _, state := range []Status{Running, Paused, Halted, Cancelled} {
+		l := newTimedLedger(t, 3000)
+		l.call(0, accepted())
+		for _, row := range []int64{1, 2, 1500, 2999} {
+			l.want(l.mark(row), AnswerGo)
+		}
+		l.set("state", string(state))
+		l.rdb.Del(t.Context(), l.keys.calls())
+		l.rdb.ZAdd(t.Context(), l.keys.campaigns(), redis.Z{Member: "c1"})
+		l.pass(l.pool.Hour.Busy() - time.Second)
+		if n := l.look(); n != 0 {
+			t.Errorf("%s: %d doubts before a mark was old, want 0", state, n)
+		}
+		l.pass(time.Second)
+		if n := l.look(); n != 4 || l.field("calling") != "0" {
+			t.Errorf("%s: %d doubts, %s calls in flight; want 4 and 0", state, n, l.field("calling"))
+		}
+		l.wantState(1500, InDoubt, reset.Lost)
+		l.recount()
+	}
+}
+
+func TestTheLookLeavesOthersAloneThatAreListed(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 3)
+	l.rdb.ZAdd(t.Context(), l.keys.campaigns(), redis.Z{Member: "c1"})
+	l.want(l.mark(0), AnswerGo)
+	l.rdb.Del(t.Context(), l.keys.calls())
+	l.pass(l.pool.Hour.Busy())
+	m := l.mark(1)
+	l.want(m, AnswerGo)
+	if n := l.look(); n != 1 {
+		t.Errorf("%d doubts, want the one of the row that is not in calls", n)
+	}
+	l.settle(m, accepted())
+	l.wantState(1, Accepted, reset.NoCause)
 	l.recount()
 }
 
