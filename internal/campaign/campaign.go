@@ -56,7 +56,7 @@ type Campaign struct {
 	// PoolHalted: it is the pool that is halted; see [Store.Halt].
 	PoolHalted bool
 
-	digest, expired string
+	digest, expired, loadToken string
 }
 
 // Counts are the rows of a campaign by their state.
@@ -115,6 +115,7 @@ func parseCampaign(pool, id string, hash map[string]string) (Campaign, error) {
 		Created: f.time("created_at"), Started: f.time("started_at"), Ended: f.time("ended_at"),
 		Standing: hash["standing"] != "", Expired: hash["expired"] != "", Deleting: hash["deleting"] != "",
 		Keys: strings.Fields(hash["keys"]), File: hash["file"], By: hash["by"], digest: hash["digest"], expired: hash["expired"],
+		loadToken: hash["load_token"],
 	}
 	if c.Standing {
 		c.Day = time.Unix(f.int("standing"), 0).UTC().AddDate(0, 0, -1)

@@ -8,7 +8,8 @@ import (
 	"github.com/rekeyhq/rekey/internal/roster"
 )
 
-// compare reads the file to its end without writing.
+// compare reads the file to its end without writing. That it was loaded is true
+// only of a campaign whose chunks are still there.
 func (l *loader) compare(ctx context.Context, from source) (Plan, error) {
 	for _, err := range from.rows {
 		if err = errors.Join(err, ctx.Err()); err != nil {
@@ -25,6 +26,9 @@ func (l *loader) compare(ctx context.Context, from source) (Plan, error) {
 	}
 	if err := l.spec.differs(c, same); err != nil {
 		return Plan{}, err
+	}
+	if err := l.whole(ctx, c); err != nil {
+		return Plan{}, fmt.Errorf("load %s: %w", l.spec.ID, err)
 	}
 	c.Plan.Existed = true
 	return c.Plan, nil

@@ -147,6 +147,27 @@ func (e ErrDamaged) Error() string {
 // Unwrap returns the error underneath.
 func (e ErrDamaged) Unwrap() error { return e.Err }
 
+// ErrHoles says that Redis lost chunks of a roster that it had acknowledged.
+type ErrHoles struct {
+	ID    string
+	State Status
+	// Missing chunks, of so many.
+	Missing, Chunks int64
+	// First is the first row that is lost.
+	First int64
+}
+
+// Error implements error.
+func (e ErrHoles) Error() string {
+	lost := fmt.Sprintf("pieces of the roster of %s are missing in Redis: %d of %d, the first with rows %d to %d",
+		e.ID, e.Missing, e.Chunks, e.First, e.First+roster.ChunkRows-1)
+	if e.State == Loading || e.State == Draft {
+		return lost + ". Nothing was sent. Find out why (a failover, evictions, another program), then load again with the same command"
+	}
+	return fmt.Sprintf("%s is loaded already and is %s, but %s. Those of their users who were not called end as RosterDamaged: "+
+		"restore the pieces from a backup of Redis, or load these users again under another id", e.ID, e.State, lost)
+}
+
 // ErrForeign says that a list of rows held members that rekey did not write.
 // They were dropped; the rows beside them are not touched.
 type ErrForeign struct {

@@ -40,9 +40,11 @@ const (
 //
 // It is idempotent by content: the same rows and rules under the same id report
 // what is there; others are refused with [ErrOtherContent]. A load that was
-// interrupted or killed begins again over the same keys; if the interrupted one
-// is still alive it ends with [ErrStale] at its next chunk. When the file cannot
-// be read to its end, has too many rejects or no user, nothing stays.
+// interrupted or killed begins again from nothing; if the interrupted one is
+// still alive it ends with [ErrStale] at its next chunk. A draft that lost chunks
+// counts as a load that did not end. When the file cannot be read to its end, has
+// too many rejects or no user, nothing stays. [ErrHoles]: Redis lost chunks while
+// they were loaded, or of a campaign that was started.
 func (s *Store) Load(ctx context.Context, spec Spec, r *roster.Reader) (Plan, error) {
 	return s.load(ctx, spec, source{rows: r.Rows(), stats: r.Stats})
 }
@@ -102,6 +104,9 @@ func (e errFile) Unwrap() error { return e.error }
 
 // begin makes the campaign, or reports that it is loaded already.
 func (l *loader) begin(ctx context.Context) (there bool, err error) {
+	if err := l.clear(ctx); err != nil {
+		return false, err
+	}
 	if err := l.claim(ctx, l.spec.ID); err != nil {
 		return false, err
 	}
@@ -214,6 +219,9 @@ func (l *loader) end(ctx context.Context, st roster.Stats) (Plan, error) {
 	if err := l.trim(ctx, chunksOf(st.Users)); err != nil {
 		return Plan{}, err
 	}
+	if err := l.written(ctx, chunksOf(st.Users)); err != nil {
+		return Plan{}, err
+	}
 	keys := []string{l.keys.campaign(l.spec.ID), l.keys.open(l.spec.ID)}
 	err := l.held(l.run(ctx, "load_end", keys, l.token, st.Users, chunksOf(st.Users), allOpen(chunksOf(st.Users)),
 		"rows", st.Rows, "rejected", st.Rejected, "duplicates", st.Duplicates, "digest", l.codec.Digest(st.Digest)).Bool())
@@ -230,7 +238,8 @@ func allOpen(chunks int64) []byte {
 	return bits
 }
 
-// trim removes what an earlier, longer load left behind, the last chunks first.
+// trim removes what a longer load wrote that began before this one and after
+// its clear, the last chunks first.
 func (l *loader) trim(ctx context.Context, keep int64) error {
 	have, err := l.rdb.HGet(ctx, l.keys.campaign(l.spec.ID), "chunks").Int64()
 	if errors.Is(err, redis.Nil) { // deleted: this load has written some
