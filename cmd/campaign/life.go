@@ -159,10 +159,10 @@ func (p *program) these(cmd *cobra.Command, args []string, all bool, do func(*ta
 	if !all {
 		return p.at(ctx, args[0], func(t *target) error { return do(t, args[0]) })
 	}
-	done := 0
+	done, unread := 0, unread{program: p}
 	err := p.each(ctx, func(t *target) error {
 		campaigns, err := t.Campaigns(ctx)
-		if err != nil {
+		if err != nil && !unread.note(err) {
 			return err
 		}
 		for _, c := range campaigns {
@@ -178,9 +178,9 @@ func (p *program) these(cmd *cobra.Command, args []string, all bool, do func(*ta
 		return nil
 	})
 	if err == nil && done == 0 {
-		return p.printf("There was nothing to %s.\n", cmd.Name())
+		err = p.printf("There was nothing to %s.\n", cmd.Name())
 	}
-	return err
+	return errors.Join(err, unread.err("the others were seen to"))
 }
 
 // landed waits until no call of the campaign is in flight.

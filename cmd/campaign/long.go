@@ -49,7 +49,9 @@ func (u *unread) note(err error) bool {
 		}
 		u.keys[missing.ID] = true
 	}
-	u.progress.End()
+	if u.progress != nil {
+		u.progress.End()
+	}
 	_, _ = fmt.Fprintf(u.Stderr, "%s: %v\n", u.Name, err)
 	return true
 }

@@ -68,6 +68,8 @@ type surroundings struct {
 	away   int
 	back   time.Time
 	others []campaign.Campaign // of the pool
+	// damaged names those that cannot be read, if any.
+	damaged error
 	// standby is when workers take over a quota whose numbers in the bucket are
 	// those of workers that have gone; zero when there is nothing to take over.
 	standby time.Time
@@ -76,7 +78,10 @@ type surroundings struct {
 func (t *target) look(ctx context.Context) (surroundings, error) {
 	var s surroundings
 	var err error
-	if s.others, err = t.Campaigns(ctx); err != nil {
+	if s.others, err = t.Campaigns(ctx); campaign.Unreadable(err) {
+		s.damaged, err = err, nil
+	}
+	if err != nil {
 		return s, err
 	}
 	if s.bucket, err = ratelimit.Peek(ctx, t.rdb, t.quota.Name); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,14 +25,17 @@ func (p *program) list() *cobra.Command {
 			if err := checkStatus(state); err != nil {
 				return err
 			}
-			all, err := p.views(cmd.Context(), campaign.Status(state))
-			if err != nil {
+			unread := unread{program: p}
+			all, err := p.views(cmd.Context(), campaign.Status(state), &unread)
+			switch {
+			case err != nil:
 				return err
+			case output.String() == "json":
+				err = cli.JSON(p.Stdout, all)
+			default:
+				err = p.listTable(all)
 			}
-			if output.String() == "json" {
-				return cli.JSON(p.Stdout, all)
-			}
-			return p.listTable(all)
+			return errors.Join(err, unread.err("everything is listed"))
 		},
 	}
 	cmd.Flags().Var(output, "output", "how to print")
@@ -54,13 +58,14 @@ func checkStatus(s string) error {
 }
 
 // views looks at the campaigns of all pools asked for.
-func (p *program) views(ctx context.Context, state campaign.Status) ([]view, error) {
+func (p *program) views(ctx context.Context, state campaign.Status, damaged *unread) ([]view, error) {
 	all := []view{} // an empty list in JSON, not null
 	err := p.each(ctx, func(t *target) error {
 		s, err := t.look(ctx)
 		if err != nil {
 			return err
 		}
+		damaged.note(s.damaged)
 		for _, c := range s.others {
 			if state != "" && c.State != state {
 				continue

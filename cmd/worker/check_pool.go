@@ -78,6 +78,12 @@ func (k *check) pool(ctx context.Context, p config.Pool) {
 	k.add(about, "workers", k.workers(ctx, store))
 	k.add(about, "tokens", k.tokens(ctx, p))
 	all, err := store.Campaigns(ctx)
+	if campaign.Unreadable(err) {
+		f := k.error(err)
+		f.Level = warned // the others are sent
+		k.add(about, "campaigns", f)
+		err = nil
+	}
 	if err != nil {
 		k.add(about, "campaigns", k.error(err))
 		return

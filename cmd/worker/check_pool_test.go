@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/config"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
@@ -124,4 +126,16 @@ func TestAPoolWhoseKeysAreNotOursIsAFail(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkFile(t, onePool(s.URL())).allFine(t)
+}
+
+func TestADamagedCampaignIsNamedAndTheOthersAreLookedAt(t *testing.T) {
+	t.Parallel()
+	s := redistest.Real(t, keeping...)
+	rdb := redistest.Client(t, s)
+	running(t, rdb, 10)
+	rdb.HSet(t.Context(), "rekey:{prod}:c:old", "total", "abc")
+	rdb.ZAdd(t.Context(), "rekey:{prod}:campaigns", redis.Z{Member: "old"})
+	c := checkFile(t, onePool(s.URL()))
+	c.want(t, "pool prod/campaigns", warned, "campaign old cannot be read", "restore that key from a backup")
+	c.want(t, "pool prod/halts", fine, "none")
 }

@@ -1,15 +1,12 @@
 package campaign
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/reset"
 	"github.com/rekeyhq/rekey/internal/roster"
@@ -125,7 +122,7 @@ func parseCampaign(pool, id string, hash map[string]string) (Campaign, error) {
 		f.cause(&c, name)
 	}
 	if f.err != nil {
-		return Campaign{}, fmt.Errorf("campaign %s: %w", id, f.err)
+		return Campaign{}, f.err
 	}
 	return c, nil
 }
@@ -144,7 +141,7 @@ func (f *fields) int(name string) int64 {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("field %s is not a number: something else than rekey wrote to it; restore it from a backup of Redis", name)
+		f.err = fmt.Errorf("field %s is not a number, so something else than rekey wrote to it", name)
 	}
 	return n
 }
@@ -185,73 +182,4 @@ func (f *fields) cause(c *Campaign, name string) {
 		}
 		c.Causes[State(state)][reset.Cause(n)] = count
 	}
-}
-
-// Campaign returns a campaign of the pool, or [ErrUnknown].
-func (s *Store) Campaign(ctx context.Context, id string) (Campaign, error) {
-	all, err := s.campaigns(ctx, []string{id})
-	if err != nil {
-		return Campaign{}, fmt.Errorf("campaign %s: %w", id, err)
-	}
-	if len(all) == 0 {
-		return Campaign{}, ErrUnknown{ID: id, Pool: s.pool.Name}
-	}
-	return all[0], nil
-}
-
-// Look returns a pool's campaigns, the youngest first, for those who only look:
-// a completion, a guess. Unlike [Open] it leaves nothing in Redis.
-func Look(ctx context.Context, rdb redis.UniversalClient, pool string) ([]Campaign, error) {
-	s := &Store{rdb: rdb, pool: Pool{Name: pool}, keys: keysOf(pool)}
-	return s.Campaigns(ctx)
-}
-
-// Campaigns returns the pool's campaigns, the youngest first.
-func (s *Store) Campaigns(ctx context.Context) ([]Campaign, error) {
-	ids, err := s.rdb.ZRevRange(ctx, s.keys.campaigns(), 0, -1).Result()
-	if err == nil {
-		var all []Campaign
-		if all, err = s.campaigns(ctx, ids); err == nil {
-			return all, nil
-		}
-	}
-	return nil, fmt.Errorf("campaigns of pool %s: %w", s.pool.Name, err)
-}
-
-// campaigns reads those that exist, and the pool's halt with them.
-func (s *Store) campaigns(ctx context.Context, ids []string) ([]Campaign, error) {
-	hashes := make([]*redis.MapStringStringCmd, len(ids))
-	var halt *redis.MapStringStringCmd
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		halt = p.HGetAll(ctx, s.keys.halt())
-		for i, id := range ids {
-			hashes[i] = p.HGetAll(ctx, s.keys.campaign(id))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	all := make([]Campaign, 0, len(ids))
-	for i, id := range ids {
-		if len(hashes[i].Val()) == 0 {
-			continue
-		}
-		c, err := parseCampaign(s.pool.Name, id, hashes[i].Val())
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c.under(halt.Val()))
-	}
-	return all, nil
-}
-
-// under is the campaign as it shows under the pool's halt, if that stands.
-func (c Campaign) under(halt map[string]string) Campaign {
-	if len(halt) == 0 || c.State != Running {
-		return c
-	}
-	c.State, c.Plan.State, c.PoolHalted = Halted, Halted, true
-	c.Reason, c.Next = halt["reason"], halt["next"]
-	return c
 }

@@ -206,8 +206,10 @@ func (e ErrExpired) Error() string {
 	return fmt.Sprintf("the roster of %s was deleted after the pool's retention; its ledger stays: load the file again under another id to reset its users once more", e.ID)
 }
 
-// Unreadable reports whether an error is about rows that cannot be read, so
-// that others can: [ErrDamaged], [ErrNoKey] and [ErrForeign].
+// Unreadable reports whether an error is about rows or campaigns that cannot be
+// read, so that others can: [ErrDamaged], [ErrNoKey], [ErrForeign] and
+// [ErrDamagedCampaign].
 func Unreadable(err error) bool {
-	return errors.As(err, new(ErrDamaged)) || errors.As(err, new(ErrNoKey)) || errors.As(err, new(ErrForeign))
+	return errors.As(err, new(ErrDamaged)) || errors.As(err, new(ErrNoKey)) || errors.As(err, new(ErrForeign)) ||
+		errors.As(err, new(ErrDamagedCampaign))
 }

@@ -16,7 +16,7 @@ func (s *Store) Expire(ctx context.Context) (expired []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.Campaigns(ctx)
+	all, err := s.readable(ctx)
 	if err != nil {
 		return nil, err
 	}

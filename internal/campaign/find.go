@@ -93,7 +93,11 @@ func (f *finding) choose(ctx context.Context, id string) error {
 
 func (f *finding) candidates(ctx context.Context, id string) ([]Campaign, error) {
 	if f.everywhere {
-		return f.Campaigns(ctx)
+		all, err := f.Campaigns(ctx)
+		if Unreadable(err) {
+			f.damages, err = append(f.damages, err), nil
+		}
+		return all, err
 	}
 	c, err := f.Campaign(ctx, id)
 	return []Campaign{c}, err

@@ -156,7 +156,7 @@ func (s *Store) CloseDays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.Campaigns(ctx)
+	all, err := s.readable(ctx)
 	if err != nil {
 		return err
 	}

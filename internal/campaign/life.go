@@ -30,7 +30,7 @@ func (s *Store) Resume(ctx context.Context, id string) (others []string, err err
 	if lifted == 0 {
 		return nil, nil
 	}
-	all, err := s.Campaigns(ctx)
+	all, err := s.readable(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s goes on, but which others do is not known: %w", id, err)
 	}

@@ -97,3 +97,24 @@ func TestForeignMembersAreNamedAndHoldUpNoCampaign(t *testing.T) {
 		}
 	}
 }
+
+func TestADamagedCampaignHoldsUpNoOtherAndGoesOnWhenItIsMended(t *testing.T) {
+	t.Parallel()
+	names := users(60)
+	r := newRig(t, 20, cognitosim.Options{Users: cognitosim.Users{N: len(names)}})
+	r.run("damaged", names[:20])
+	key := fmt.Sprintf("rekey:{%s}:c:damaged", poolName)
+	r.rdb.HSet(t.Context(), key, "total", "abc")
+	r.worker()
+	r.run("breach", names[20:])
+	r.until("the other one is done", 30*time.Second, func() bool {
+		c, err := r.store.Campaign(t.Context(), "breach")
+		return err == nil && done(c)
+	})
+	if n := strings.Count(r.log.String(), "a campaign cannot be read; the others go on"); n != 1 {
+		t.Errorf("the log says so %d times", n)
+	}
+	r.rdb.HSet(t.Context(), key, "total", "20")
+	r.await("damaged", "done after it was mended", 30*time.Second, done)
+	r.wantEachCalledOnce(names)
+}

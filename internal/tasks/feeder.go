@@ -128,7 +128,7 @@ func (f *feeder) lost() {
 func (f *feeder) campaigns(ctx context.Context) ([]campaign.Campaign, error) {
 	if time.Since(f.listed) >= listEvery {
 		all, err := f.pool.Store.Campaigns(ctx)
-		if err != nil {
+		if err = f.passOver(err); err != nil {
 			return nil, err
 		}
 		f.all, f.listed = all, time.Now()

@@ -146,8 +146,8 @@ func (s *Server) unread(ctx context.Context, ref reset.Ref, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return left(ctx, err)
-	case errors.As(err, &unknown):
-		return nil
+	case errors.As(err, &unknown) || errors.As(err, new(campaign.ErrDamagedCampaign)):
+		return nil // one that is mended is walked over when the feeder sees it
 	case errors.As(err, &noKey):
 		return s.sealed(noKey)
 	case errors.As(err, &damaged) || errors.As(err, &expired):

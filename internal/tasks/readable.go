@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
@@ -63,18 +64,34 @@ func (f *feeder) sayKeys(missing map[string]string) {
 // maxDamages bounds what the feeder remembers to have said.
 const maxDamages = 1000
 
-// passOver takes note of rows that cannot be read, and tells the log once: the
-// others go on. Any other error is returned.
+// passOver takes note of rows and campaigns that cannot be read, and tells the
+// log of each once: the others go on. Any other error is returned.
 func (f *feeder) passOver(err error) error {
 	if err == nil || !campaign.Unreadable(err) {
 		return err
 	}
-	if said := err.Error(); !f.damages[said] {
-		if len(f.damages) == maxDamages {
-			clear(f.damages)
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			f.damage(one)
 		}
-		f.damages[said] = true
-		f.log.Error("rows cannot be read; the others go on", "err", err)
+		return nil
 	}
+	f.damage(err)
 	return nil
+}
+
+func (f *feeder) damage(err error) {
+	said := err.Error()
+	if f.damages[said] {
+		return
+	}
+	if len(f.damages) == maxDamages {
+		clear(f.damages)
+	}
+	f.damages[said] = true
+	if errors.As(err, new(campaign.ErrDamagedCampaign)) {
+		f.log.Error("a campaign cannot be read; the others go on", "err", err)
+		return
+	}
+	f.log.Error("rows cannot be read; the others go on", "err", err)
 }
