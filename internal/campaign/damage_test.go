@@ -260,11 +260,11 @@ func TestNoScriptWritesARecordWhoseStateIsUnknown(t *testing.T) {
 	l.grow(0)
 	l.damage(9, 0)
 	before := l.rdb.Get(t.Context(), l.keys.ledger("c1", 0)).Val()
-	shared, err := luaFiles.ReadFile("lua/transition.lua")
+	shared, err := sharedText()
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := string(shared) + "local old = decode(redis.call('GET', LEDGER), 0)\ntransition(0, old, becomes(old, DEAD, 0))\ncommit()"
+	script := shared + "local old = decode(redis.call('GET', LEDGER), 0)\ntransition(0, old, becomes(old, DEAD, 0))\ncommit()"
 	if err := l.rdb.Eval(t.Context(), script, l.keys.row(l.ref(0)), rowArgs(l.ref(0))...).Err(); err == nil {
 		t.Error("it is no error")
 	}

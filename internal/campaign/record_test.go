@@ -3,6 +3,7 @@ package campaign
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,11 +82,11 @@ return {r.state, r.cause, r.attempts, r.free, int(r.time), encode(r), encode(aga
 func TestLuaAndGoReadRecordsAlike(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.New(t)
-	shared, err := luaFiles.ReadFile("lua/transition.lua")
+	shared, err := sharedText()
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := string(shared) + recordsAlike
+	script := shared + recordsAlike
 	rapid.Check(t, func(t *rapid.T) {
 		r := anyRecord.Draw(t, "record")
 		cause := reset.Cause(rapid.IntRange(0, 127).Draw(t, "cause"))
@@ -126,11 +127,11 @@ func waitsInGo(r Record, c reset.Cause, till time.Time) Record {
 func TestLuaAndGoUseTheSameNumbers(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.New(t)
-	shared, err := luaFiles.ReadFile("lua/transition.lua")
+	shared, err := sharedText()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := rdb.Eval(t.Context(), string(shared)+`
+	got, err := rdb.Eval(t.Context(), shared+`
 local finals = {}
 for state = 0, 7 do finals[state + 1] = NAMES[state] .. (FINAL[state] and '!' or '') end
 return {CHUNK_ROWS, RECORDS, unpack(finals)}`, []string{"{p}a", "{p}b", "{p}c", "{p}d"}, "c", "g").Slice()
@@ -150,7 +151,7 @@ return {CHUNK_ROWS, RECORDS, unpack(finals)}`, []string{"{p}a", "{p}b", "{p}c", 
 		}
 	}
 	if want := fmt.Sprintf("CAUSE_LIVE, CAUSE_LOST, CAUSE_ROSTER_DAMAGED, CAUSE_LEDGER_DAMAGED = %d, %d, %d, %d\n",
-		reset.Live, reset.Lost, reset.RosterDamaged, reset.LedgerDamaged); !bytes.Contains(shared, []byte(want)) {
+		reset.Live, reset.Lost, reset.RosterDamaged, reset.LedgerDamaged); !strings.Contains(shared, want) {
 		t.Errorf("transition.lua does not say %q", want)
 	}
 }

@@ -13,8 +13,8 @@ import (
 //go:embed lua/*.lua
 var luaFiles embed.FS
 
-// sharedScript stands in front of every other one.
-const sharedScript = "transition"
+// sharedScripts stand in front of every other one, in this order.
+var sharedScripts = []string{"writes", "transition", "commit"}
 
 // scripts are the pool's scripts by the names of their files.
 type scripts map[string]*redis.Script
@@ -23,7 +23,7 @@ type scripts map[string]*redis.Script
 // line may ask to run with memory full (a shebang, Redis 7); where the server
 // cannot parse that, the line is left out.
 func loadScripts(shebang bool) (scripts, error) {
-	shared, err := luaFiles.ReadFile("lua/" + sharedScript + ".lua")
+	shared, err := sharedText()
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +38,21 @@ func loadScripts(shebang bool) (scripts, error) {
 			return nil, err
 		}
 		name := strings.TrimSuffix(e.Name(), ".lua")
-		all[name] = redis.NewScript(compose(string(shared), string(text), shebang))
+		all[name] = redis.NewScript(compose(shared, string(text), shebang))
 	}
 	return all, nil
+}
+
+func sharedText() (string, error) {
+	var all strings.Builder
+	for _, name := range sharedScripts {
+		text, err := luaFiles.ReadFile("lua/" + name + ".lua")
+		if err != nil {
+			return "", err
+		}
+		all.Write(text)
+	}
+	return all.String(), nil
 }
 
 // compose is one script's text: its shebang, the shared part, the script.

@@ -27,22 +27,24 @@ local fits = chunk == math.floor(ARGV[4] / CHUNK_ROWS)
 if key ~= '' then fits = row == tonumber(ARGV[4]) and generation == ARGV[2] end
 if not fits then return {'row', ARGV[1], c[3] or '', row} end
 
-redis.call('HSET', KEYS[3], int(row), ARGV[5])
+write('HSET', KEYS[3], int(row), ARGV[5])
 if not state then
-  redis.call('HSET', KEYS[1], 'generation', generation, 'standing', int((today + 1) * DAY),
+  write('HSET', KEYS[1], 'generation', generation, 'standing', int((today + 1) * DAY),
     'priority', 'urgent', 'on_doubt', 'resend', 'on_live', 'skip', 'guard', '0',
     'created_at', int(NOW_MS), 'started_at', int(NOW_MS), 'cursor', '0')
-  for _, name in pairs(NAMES) do redis.call('HSET', KEYS[1], name, '0') end
-  redis.call('ZADD', KEYS[5], 'NX', int(NOW_MS), ARGV[1])
+  for _, name in pairs(NAMES) do write('HSET', KEYS[1], name, '0') end
+  write('ZADD', KEYS[5], 'NX', int(NOW_MS), ARGV[1])
 end
 -- Done while its day lasts is what a clock that was set back leaves behind.
-if not state or state == 'done' then redis.call('HSET', KEYS[1], 'state', 'running') end
+if not state or state == 'done' then write('HSET', KEYS[1], 'state', 'running') end
 local keys = redis.call('HGET', KEYS[1], 'keys') or ''
 if key ~= '' and not string.find(keys, key, 1, true) then
-  redis.call('HSET', KEYS[1], 'keys', keys .. ' ' .. key)
+  write('HSET', KEYS[1], 'keys', keys .. ' ' .. key)
 end
-redis.call('HINCRBY', KEYS[1], 'total', 1)
-redis.call('HINCRBY', KEYS[1], 'planned', 1)
-redis.call('SETBIT', KEYS[2], int(chunk), 1)
-redis.call('SET', KEYS[4], table.concat({ARGV[1], generation, int(row), ARGV[6]}, ' '), 'PX', ARGV[7])
+write('HINCRBY', KEYS[1], 'total', 1)
+count('planned', 1)
+count_up()
+write('SETBIT', KEYS[2], int(chunk), 1)
+write('SET', KEYS[4], table.concat({ARGV[1], generation, int(row), ARGV[6]}, ' '), 'PX', ARGV[7])
+apply()
 return {'added', ARGV[1], generation, row}

@@ -8,7 +8,7 @@
 --       asked, and there is no reason.
 -- Atomic because two workers that both see a row unmarked would both call.
 -- Not allowed with memory full: without its mark no call may go out. The first
--- write is always the record's, which Redis refuses then.
+-- write is always the entry's or the record's, which Redis refuses then.
 local LIVE = KEYS[9]
 local row, token = tonumber(ARGV[3]), ARGV[4]
 local not_after, busy, life = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -75,9 +75,9 @@ if NOW_MS > not_after then return answer('late') end
 
 local new = becomes(old, CALLING, old.cause)
 new.free = old.free
+write('HSET', CALLS, member(row), token .. ' ' .. int(NOW_MS))
+write('SET', LIVE, member(row) .. ' ' .. token, 'PX', int(life))
+write('HDEL', DOUBTS, member(row))
 transition(row, old, new)
 commit()
-redis.call('HDEL', DOUBTS, member(row))
-redis.call('HSET', CALLS, member(row), token .. ' ' .. int(NOW_MS))
-redis.call('SET', LIVE, member(row) .. ' ' .. token, 'PX', int(life))
 return answer('go')

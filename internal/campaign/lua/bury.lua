@@ -13,6 +13,6 @@ if old.state == CALLING or FINAL[old.state] and not old.damaged then return 'oth
 -- may a row of which nobody knows what it was.
 local doubtful = old.state == IN_DOUBT or old.damaged
 transition(row, old, becomes(old, doubtful and PARKED or DEAD, cause))
-if ARGV[5] ~= '' then redis.call('HSET', CAMPAIGN, 'sample:' .. int(cause), ARGV[5]) end
+if ARGV[5] ~= '' then write('HSET', CAMPAIGN, 'sample:' .. int(cause), ARGV[5]) end
 commit()
 return 'buried'

@@ -5,6 +5,7 @@
 -- answer 1, or 0 when another deletion has taken over, or has ended
 -- Atomic for the reason of delete_chunks.lua.
 if redis.call('HGET', KEYS[1], 'deleting') ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1], KEYS[2])
-redis.call('ZREM', KEYS[3], ARGV[2])
+write('DEL', KEYS[1], KEYS[2])
+write('ZREM', KEYS[3], ARGV[2])
+apply()
 return 1

@@ -4,4 +4,6 @@
 -- ARGV  1-2 as in transition.lua
 -- Answer 1 or 0.
 if redis.call('HGET', CAMPAIGN, 'generation') ~= ARGV[2] then return 0 end
-return end_campaign() and 1 or 0
+local done = end_campaign()
+apply()
+return done and 1 or 0

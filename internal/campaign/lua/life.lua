@@ -40,14 +40,18 @@ if verb == 'cancel' then
   if not confirm or confirm < left - calling or confirm > left + calling + fell then return {'confirm', state, left} end
 end
 
-redis.call('HSET', KEYS[1], 'state', TO[verb], 'command', token, 'reason', ARGV[4], 'next', '')
-if verb == 'start' then redis.call('HSET', KEYS[1], 'started_at', int(NOW_MS)) end
-if verb == 'cancel' then redis.call('HSET', KEYS[1], 'ended_at', int(NOW_MS)) end
-if verb ~= 'resume' then return {'done', TO[verb], calling} end
+write('HSET', KEYS[1], 'state', TO[verb], 'command', token, 'reason', ARGV[4], 'next', '')
+if verb == 'start' then write('HSET', KEYS[1], 'started_at', int(NOW_MS)) end
+if verb == 'cancel' then write('HSET', KEYS[1], 'ended_at', int(NOW_MS)) end
+if verb ~= 'resume' then
+  apply()
+  return {'done', TO[verb], calling}
+end
 
 -- The guard begins to count anew, or the next dead row would halt it again.
 local lifted = redis.call('EXISTS', KEYS[2])
-redis.call('HSET', KEYS[1], 'window', '', 'lifted', lifted)
-redis.call('DEL', KEYS[2], KEYS[3])
-redis.call('INCR', KEYS[4])
+write('HSET', KEYS[1], 'window', '', 'lifted', int(lifted))
+write('DEL', KEYS[2], KEYS[3])
+write('INCR', KEYS[4])
+apply()
 return {'done', TO[verb], lifted}

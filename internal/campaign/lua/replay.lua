@@ -34,10 +34,10 @@ for slot = 0, CHUNK_ROWS - 1 do
   end
 end
 if moved == 0 then return 0 end
-commit()
 if c[2] == 'done' then
-  redis.call('HSET', CAMPAIGN, 'state', 'running')
-  redis.call('HDEL', CAMPAIGN, 'ended_at')
+  write('HSET', CAMPAIGN, 'state', 'running')
+  write('HDEL', CAMPAIGN, 'ended_at')
 end
-redis.call('INCR', KEYS[5])
+write('INCR', KEYS[5])
+commit()
 return moved

@@ -29,26 +29,34 @@ if not call or call.token ~= token then
   if call and (call.token ~= token or NOW_MS > call.mark + KEPT_FOR) then call = nil end
 end
 local old = read(row)
-local function answer(what, record) return {what, encode(record), '', '', '', 0} end
-if not call then return answer('unknown', old) end
+local own = redis.call('GET', LIVE) == member(row) .. ' ' .. token
+-- calls was lost: whose the mark is stands in the live key as well.
+if not call and own and old.state == CALLING then
+  call, late = {token = token, mark = old.time * 1000}, false
+end
+if not call then return {'unknown', encode(old), '', '', '', 0} end
 
-redis.call('HDEL', late and DOUBTS or CALLS, member(row))
-if redis.call('GET', LIVE) == member(row) .. ' ' .. token then
+write('HDEL', late and DOUBTS or CALLS, member(row))
+if own then
   if outcome == 'Accepted' then
-    redis.call('PEXPIRE', LIVE, int(life))
+    write('PEXPIRE', LIVE, int(life))
   elseif outcome ~= 'Unanswered' then
-    redis.call('DEL', LIVE)
+    write('DEL', LIVE)
   end
+end
+local function answer(what)
+  apply()
+  return {what, encode(old), '', '', '', 0}
 end
 
 local c = redis.call('HMGET', CAMPAIGN, 'generation', 'on_doubt')
-if c[1] ~= ARGV[2] then return answer('gone', old) end
+if c[1] ~= ARGV[2] then return answer('gone') end
 -- An entry and another state cannot be. If they were, an error here would
 -- keep the worker from ever beginning anything again.
-if not late and old.state ~= CALLING then return answer('unknown', old) end
+if not late and old.state ~= CALLING then return answer('unknown') end
 if late and old.state ~= IN_DOUBT then
   local parked = old.state == PARKED or old.state == WAITING
-  if not parked or not UNPARKS[outcome] then return answer('kept', old) end
+  if not parked or not UNPARKS[outcome] then return answer('kept') end
 end
 
 -- tally counts what the pool's calls bring, and says why the pool must halt.
@@ -58,7 +66,7 @@ local function tally()
   local run, last, accepted = m[1] or '', m[2] or '', tonumber(m[3]) or 0
   if BREAKS[outcome] then
     if outcome == 'Accepted' then accepted = accepted + 1 end
-    redis.call('HSET', MISCONFIGURED, 'run', '', 'last', string.sub(last .. '.', -50), 'accepted', int(accepted))
+    write('HSET', MISCONFIGURED, 'run', '', 'last', string.sub(last .. '.', -50), 'accepted', int(accepted))
     return nil
   end
   local _, rows = string.gsub(run, ',', '')
@@ -66,7 +74,7 @@ local function tally()
     run, rows = run .. member(row) .. ',', rows + 1
   end
   last = string.sub(last .. 'm', -50)
-  redis.call('HSET', MISCONFIGURED, 'run', run, 'last', last)
+  write('HSET', MISCONFIGURED, 'run', run, 'last', last)
   local _, times = string.gsub(last, 'm', '')
   if rows >= 3 then return 'three users in a row were answered ' .. ARGV[15] end
   if times >= 10 then
@@ -82,7 +90,7 @@ local function fifth()
   local accepted = tonumber(redis.call('HGET', MISCONFIGURED, 'accepted') or '0')
   local times, first = string.match(seen or '', '^(%d+) (%d+)$')
   times, first = (tonumber(times) or 0) + 1, tonumber(first) or accepted
-  redis.call('HSET', MISCONFIGURED, member(row), int(times) .. ' ' .. int(first))
+  write('HSET', MISCONFIGURED, member(row), int(times) .. ' ' .. int(first))
   if times < 5 then return false, nil end
   if accepted > first then return true, nil end
   return false, 'one user was answered ' .. ARGV[15] .. ' five times, and nobody was accepted meanwhile'
@@ -91,7 +99,7 @@ end
 -- halt_pool raises the pool's flag, unless it stands.
 local function halt_pool(reason)
   if not reason or redis.call('EXISTS', HALT) == 1 then return false end
-  redis.call('HSET', HALT, 'reason', reason, 'cause', ARGV[15], 'sample', sample, 'next', ARGV[16], 'at', int(NOW_MS))
+  write('HSET', HALT, 'reason', reason, 'cause', ARGV[15], 'sample', sample, 'next', ARGV[16], 'at', int(NOW_MS))
   return true
 end
 
@@ -128,10 +136,11 @@ new.attempts = attempts
 transition(row, old, new)
 -- Of the owner's doubt the entry moves; of a late one it is deleted.
 if not late and (state == IN_DOUBT or state == PARKED) then
-  redis.call('HSET', DOUBTS, member(row), token .. ' ' .. int(call.mark))
+  write('HSET', DOUBTS, member(row), token .. ' ' .. int(call.mark))
 end
-if sample ~= '' then redis.call('HSET', CAMPAIGN, 'sample:' .. int(cause), sample) end
+if sample ~= '' then write('HSET', CAMPAIGN, 'sample:' .. int(cause), sample) end
+local halted = halt_pool(reason)
 local done, guarded = commit()
-if halt_pool(reason) then return {'recorded', encode(new), 'pool', reason, ARGV[16], done and 1 or 0} end
+if halted then return {'recorded', encode(new), 'pool', reason, ARGV[16], done and 1 or 0} end
 if guarded then return {'recorded', encode(new), 'campaign', guarded.reason, guarded.next, 0} end
 return {'recorded', encode(new), '', '', '', done and 1 or 0}

@@ -1,5 +1,6 @@
 -- transition.lua: the one way in which a row changes. It stands in front of
--- every script of this package; script.go puts it there.
+-- every script of this package, between writes.lua and commit.lua; script.go puts
+-- it there.
 --
 -- A script that moves rows has, in this order,
 --   KEYS  1 the campaign's hash  2 its open chunks  3 the chunk's ledger  4 later
@@ -8,15 +9,14 @@
 --   KEYS  5 calls  6 doubts  7 halt  8 misconfigured
 --   ARGV  3 row
 -- It may move rows of that one chunk: read(), then transition() for each, then
--- commit() once, last. Other scripts use NOW and NOW_MS alone.
+-- commit() once, last: it alone writes. Other scripts use NOW, NOW_MS and, if they
+-- write more than once, write() and apply().
 --
 -- A record whose state is none is damaged. read() gives it the state that it must
 -- have been counted as, and old.damaged; the next transition writes a whole one.
 --
 -- Atomic because the record, the counters that add up to the total, the chunk's
--- bit, later and the campaign's end must never be seen apart. Nothing may be
--- written before the last error that a script itself raises: Redis does not roll
--- back.
+-- bit, later and the campaign's end must never be seen apart.
 local CAMPAIGN, OPEN, LEDGER, LATER = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local CALLS, DOUBTS, HALT, MISCONFIGURED = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
 
@@ -37,9 +37,6 @@ local RECORDS = CHUNK_ROWS * RECORD -- two bytes after them count the final rows
 local clock = redis.call('TIME')
 local NOW = tonumber(clock[1])
 local NOW_MS = NOW * 1000 + math.floor(tonumber(clock[2]) / 1000)
-
--- int writes a number for Redis: never as 1.7e+12, never as a float.
-local function int(n) return string.format('%d', n) end
 
 -- ceil_s is the first full second that is not before ms.
 local function ceil_s(ms) return math.ceil(ms / 1000) end
@@ -154,22 +151,22 @@ local function transition(row, old, new)
   if old.absent then
     -- The whole chunk at once: what follows needs no more memory, and a string
     -- that is made in its full length is not made twice as long as asked for.
-    redis.call('SETRANGE', LEDGER, int(RECORDS + 1), '\0')
+    write('SETRANGE', LEDGER, int(RECORDS + 1), '\0')
   end
-  redis.call('SETRANGE', LEDGER, int(row % CHUNK_ROWS * RECORD), encode(new))
+  write('SETRANGE', LEDGER, int(row % CHUNK_ROWS * RECORD), encode(new))
   chunk = math.floor(row / CHUNK_ROWS)
   count_state(old, -1)
   count_state(new, 1)
   if FINAL[new.state] and new.state ~= old.state then
     ended = true
     if not UNREADABLE[new.cause] then window = window .. (new.state == DEAD and '1' or '0') end
-    if MISCONFIGURED then redis.call('HDEL', MISCONFIGURED, member(row)) end
+    if MISCONFIGURED then write('HDEL', MISCONFIGURED, member(row)) end
   end
   local held = new.state == WAITING or new.state == IN_DOUBT
   if held and new.time > NOW + FAR then
-    redis.call('ZADD', LATER, int(new.time), member(row))
+    write('ZADD', LATER, int(new.time), member(row))
   elseif old.state == WAITING or old.state == IN_DOUBT or old.damaged then
-    redis.call('ZREM', LATER, member(row))
+    write('ZREM', LATER, member(row))
   end
 end
 
@@ -183,8 +180,8 @@ local function doubt(row, old, call, rules)
     new.state, new.time = PARKED, NOW
   end
   transition(row, old, new)
-  redis.call('HDEL', CALLS, member(row))
-  redis.call('HSET', DOUBTS, member(row), call.token .. ' ' .. int(call.mark))
+  write('HDEL', CALLS, member(row))
+  write('HSET', DOUBTS, member(row), call.token .. ' ' .. int(call.mark))
   return new
 end
 
@@ -193,82 +190,4 @@ end
 local function call_in(hash, row)
   local token, mark = string.match(redis.call('HGET', hash, member(row)) or '', '^(%S+) (%d+)$')
   return token and {token = token, mark = tonumber(mark)} or nil
-end
-
--- close_chunk counts the chunk's final rows and clears its bit with the last.
-local function close_chunk(total)
-  local hi, lo = string.byte(redis.call('GETRANGE', LEDGER, int(RECORDS), int(RECORDS + 1)), 1, 2)
-  local rows = math.min(CHUNK_ROWS, total - chunk * CHUNK_ROWS)
-  -- Of a damaged chunk the count may be missing, or any number.
-  local n = math.max(0, math.min((hi or 0) * 256 + (lo or 0) + finals, rows))
-  redis.call('SETRANGE', LEDGER, int(RECORDS), string.char(math.floor(n / 256), n % 256))
-  redis.call('SETBIT', OPEN, int(chunk), n < rows and '1' or '0')
-end
-
--- even_out: with every row final no other counter has one. After a record that
--- was damaged beyond telling what it was, one may be short and another over.
-local function even_out()
-  local hash = redis.call('HGETALL', CAMPAIGN) -- a right that every user has
-  for i = 1, #hash, 2 do
-    local field = hash[i]
-    local state = string.match(field, '^k:([a-z_]+):') or field
-    if state == 'planned' or state == 'calling' or state == 'waiting' or state == 'in_doubt' then
-      redis.call('HSET', CAMPAIGN, field, '0')
-    end
-  end
-end
-
--- end_campaign makes it done when its last row is final. A standing campaign
--- still takes rows until its day is over; standing is that second.
-local function end_campaign()
-  local c = redis.call('HMGET', CAMPAIGN, 'state', 'total', 'accepted', 'dead', 'skipped', 'parked', 'standing', 'damaged')
-  local rows = 0
-  for i = 3, 6 do rows = rows + (tonumber(c[i]) or 0) end
-  local can = c[1] == 'running' or c[1] == 'paused' or c[1] == 'halted'
-  if not can or rows ~= tonumber(c[2]) or NOW < (tonumber(c[7]) or 0) then return false end
-  redis.call('HSET', CAMPAIGN, 'state', 'done', 'ended_at', int(NOW_MS), 'reason', '', 'next', '')
-  if c[8] then even_out() end
-  return true
-end
-
-local function dead_in(rows)
-  local _, n = string.gsub(rows, '1', '')
-  return n
-end
-
--- guard_says returns why the campaign must halt, or nil.
-local function guard_says(rows, permille)
-  local dead, last = dead_in(rows), dead_in(string.sub(rows, -20))
-  if #rows >= 200 and dead * 1000 > permille * #rows then
-    return string.format('%d of the last %d final rows are dead; the guard is %g%%', dead, #rows, permille / 10)
-  end
-  if last >= 15 then
-    return string.format('%d of the last %d final rows are dead', last, math.min(#rows, 20))
-  end
-end
-
--- guard looks at the last 500 final rows and halts the campaign.
-local function guard()
-  local c = redis.call('HMGET', CAMPAIGN, 'guard', 'window', 'state')
-  local permille = tonumber(c[1]) or 0
-  if permille == 0 then return nil end
-  local rows = string.sub((c[2] or '') .. window, -500)
-  redis.call('HSET', CAMPAIGN, 'window', rows)
-  local reason = guard_says(rows, permille)
-  if not reason or c[3] ~= 'running' then return nil end
-  local next = 'look at  campaign report ' .. ARGV[1] .. ' --state dead ; then resume or cancel'
-  redis.call('HSET', CAMPAIGN, 'state', 'halted', 'reason', reason, 'next', next)
-  return {reason = reason, next = next}
-end
-
--- commit writes what the transitions have gathered. It answers whether the
--- campaign is done with it, and the guard's halt.
-local function commit()
-  for field, n in pairs(deltas) do
-    if n ~= 0 then redis.call('HINCRBY', CAMPAIGN, field, int(n)) end
-  end
-  if finals ~= 0 then close_chunk(tonumber(redis.call('HGET', CAMPAIGN, 'total'))) end
-  if ended and end_campaign() then return true, nil end
-  if window == '' then return false, nil end
-  return false, guard()
 end
