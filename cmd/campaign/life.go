@@ -34,7 +34,7 @@ func (p *program) start() *cobra.Command {
 func (p *program) started(ctx context.Context, t *target, id string) error {
 	v, err := t.viewOf(ctx, id)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s is running, but what is to be expected of it is not known: %w", id, err)
 	}
 	next := p.next("show %s", id)
 	if v.Workers == 0 {

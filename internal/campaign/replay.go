@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -89,11 +90,21 @@ func (s *Store) replayChunk(ctx context.Context, c Campaign, r replaying, chunk 
 func (k keys) walk() string { return k.prefix + "walk" }
 
 // Walks counts resumes and replays of the pool. The feeder compares it with the
-// number that it saw before: another one asks for a walk at once.
+// number that it saw before: another one asks for a walk at once. What is no
+// number is dropped, with [ErrForeign]: it would refuse every resume as well.
 func (s *Store) Walks(ctx context.Context) (int64, error) {
-	n, err := s.rdb.Get(ctx, s.keys.walk()).Int64()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	text, err := s.rdb.Get(ctx, s.keys.walk()).Result()
+	n, foreign := strconv.ParseInt(text, 10, 64)
+	switch {
+	case errors.Is(err, redis.Nil):
+		return 0, nil
+	case err == nil && foreign == nil:
+		return n, nil
+	case err == nil || keysOwn(err):
+		err = s.rdb.Del(ctx, s.keys.walk()).Err()
+	}
+	if err != nil {
 		return 0, fmt.Errorf("walks of pool %s: %w", s.pool.Name, err)
 	}
-	return n, nil
+	return 0, ErrForeign{Key: s.keys.walk(), Members: []string{text}}
 }

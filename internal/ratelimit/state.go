@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -150,6 +149,7 @@ func Peek(ctx context.Context, rdb redis.UniversalClient, quota string) (State, 
 
 // hash is a bucket's fields, and the first that could not be read.
 type hash struct {
+	key    string // the bucket's
 	fields map[string]string
 	err    error
 }
@@ -166,12 +166,13 @@ func (h *hash) number(field string) float64 {
 
 func (h *hash) check(err error, field string) {
 	if err != nil && h.err == nil {
-		h.err = fmt.Errorf("the bucket's field %s is damaged: %w", field, err)
+		h.err = fmt.Errorf("the bucket's field %s is damaged, and nothing is sent: %w; see what else writes to this Redis, then take the field out:  HDEL %s %s",
+			field, err, h.key, field)
 	}
 }
 
 func view(quota string, now int64, fields map[string]string) (State, error) {
-	h := &hash{fields: fields}
+	h := &hash{key: Key(quota), fields: fields}
 	s := State{Quota: quota, Now: time.UnixMicro(now), By: fields["by"], GaveUp: map[GiveUpReason]int{}}
 	_, numbers := parseNumbers(fields["numbers"])
 	if limit, ok := numbers["limit"]; ok {
@@ -257,7 +258,8 @@ func (s *State) readBudget(h *hash, now int64) {
 }
 
 // readMinute reads what was counted in the last minute. A campaign that began
-// ten seconds ago is measured over those ten.
+// ten seconds ago is measured over those ten. A field that cannot be read is left
+// out: it limits nothing, and its second of the next minute overwrites it.
 func (s *State) readMinute(h *hash, now int64) {
 	oldest := now
 	gaveUp := 0
@@ -267,7 +269,6 @@ func (s *State) readMinute(h *hash, now int64) {
 		}
 		var second, taken, byRedis, byConnection int64
 		if n, err := fmt.Sscan(value, &second, &taken, &byRedis, &byConnection); err != nil || n != 4 {
-			h.check(errors.Join(errors.New(value), err), field)
 			continue
 		}
 		if second*1e6 < now-60e6 || second*1e6 > now {

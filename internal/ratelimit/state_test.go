@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,40 @@ func TestWhoGivesUpMoreThanOneInTenSaysWhy(t *testing.T) {
 			wait(t, b, "p")
 			if s := state(t, b); s.LimitedBy("p") != name {
 				t.Errorf("more than one in ten: %s, %+v", s.LimitedBy("p"), s)
+			}
+		})
+	}
+}
+
+func TestAStatisticThatCannotBeReadStopsNothingAndIsOverwritten(t *testing.T) {
+	t.Parallel()
+	bubble(t, ten, func(t *testing.T, b *Bucket, rdb *redis.Client) {
+		wait(t, b, "p")
+		for k := range 61 {
+			rdb.HSet(t.Context(), b.key, "m:"+strconv.Itoa(k), "junk")
+		}
+		if s := state(t, b); s.Allowed != 10 || s.Taken != 0 {
+			t.Errorf("%+v", s)
+		}
+		drain(t, b, "p", 65*time.Second, 5)
+		if s := state(t, b); math.Abs(s.Measured-10) > 0.2 {
+			t.Errorf("a minute later: %v measured", s.Measured)
+		}
+	})
+}
+
+func TestALimitThatCannotBeReadStopsAllAndSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"d:7", "rate", "level", "slowed", "block", "block:p", "day"} {
+		bubble(t, ten, func(t *testing.T, b *Bucket, rdb *redis.Client) {
+			wait(t, b, "p")
+			rdb.HSet(t.Context(), b.key, "day", time.Now().UnixMicro()/slot.Microseconds(), field, "junk")
+			_, err := b.State(t.Context())
+			if field == "d:7" { // one of the last 24 hours, whatever the time is
+				field = "d:"
+			}
+			if err == nil || !strings.Contains(err.Error(), "HDEL "+b.key+" "+field) {
+				t.Errorf("%s: %v", field, err)
 			}
 		})
 	}

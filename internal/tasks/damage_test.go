@@ -10,6 +10,7 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
+	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/reset"
 	"github.com/rekeyhq/rekey/internal/roster"
 )
@@ -116,5 +117,33 @@ func TestADamagedCampaignHoldsUpNoOtherAndGoesOnWhenItIsMended(t *testing.T) {
 	}
 	r.rdb.HSet(t.Context(), key, "total", "20")
 	r.await("damaged", "done after it was mended", 30*time.Second, done)
+	r.wantEachCalledOnce(names)
+}
+
+func TestWhatIsOnlyCountedHoldsUpNothingAndADamagedLimitIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	names := users(60)
+	r := newRig(t, 20, cognitosim.Options{Users: cognitosim.Users{N: len(names)}})
+	walk, bucket := "rekey:{"+poolName+"}:walk", ratelimit.Key(r.quota.Name)
+	r.rdb.Set(t.Context(), walk, "junk", 0)
+	for second := range 61 {
+		r.rdb.HSet(t.Context(), bucket, fmt.Sprintf("m:%d", second), "junk")
+	}
+	r.worker()
+	r.run("breach", names[:40])
+	r.await("breach", "done", 30*time.Second, done)
+	if !strings.Contains(r.log.String(), walk+" are not rekey's") {
+		t.Error("the log does not name the walks")
+	}
+	r.rdb.HSet(t.Context(), bucket, "block:"+poolName, "junk")
+	const said = "the bucket cannot be read; nothing is fed"
+	r.until("the log names the damage", 10*time.Second, func() bool { return strings.Contains(r.log.String(), said) })
+	r.run("held", names[40:])
+	time.Sleep(2500 * time.Millisecond)
+	if c := r.campaign("held"); c.Counts.Planned != 20 || strings.Count(r.log.String(), said) != 1 {
+		t.Errorf("%+v, said %d times", c.Counts, strings.Count(r.log.String(), said))
+	}
+	r.rdb.HDel(t.Context(), bucket, "block:"+poolName)
+	r.await("held", "done", 30*time.Second, done)
 	r.wantEachCalledOnce(names)
 }

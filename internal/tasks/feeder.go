@@ -203,7 +203,7 @@ func (f *feeder) feed(ctx context.Context, all []campaign.Campaign) error {
 	}
 	f.metrics.window.WithLabelValues(f.name).Set(float64(urgent.due + other.due))
 	asked, err := f.pool.Store.Walks(ctx)
-	if err != nil {
+	if err = f.passOver(err); err != nil {
 		return err
 	}
 	see := sight{asked: asked, orphans: missing || urgent.orphans+other.orphans > 0, idle: urgent.all+other.all == 0}

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
@@ -54,6 +55,7 @@ func (s *Server) bePresent(ctx context.Context) (written bool) {
 // tell, keeps the feeder from feeding.
 func (s *Server) lookAtBucket(ctx context.Context) (told bool) {
 	state, err := s.pool.Bucket.State(ctx)
+	s.sayBucket(err)
 	if err != nil {
 		s.bucket.Store(nil)
 		s.metrics.bucket(s.name, s.pool.Bucket.Quota(), nil)
@@ -62,4 +64,21 @@ func (s *Server) lookAtBucket(ctx context.Context) (told bool) {
 	s.bucket.Store(&state)
 	s.metrics.bucket(s.name, s.pool.Bucket.Quota(), &state)
 	return true
+}
+
+// sayBucket tells the log once that the bucket cannot be read, and that it can
+// be again. That Redis is away the line says that waits for tokens.
+func (s *Server) sayBucket(err error) {
+	now := ""
+	if err != nil && !outage(err) && !errors.Is(err, context.Canceled) {
+		now = err.Error()
+	}
+	was := s.bucketFault.Swap(&now)
+	switch {
+	case was != nil && *was == now, was == nil && now == "":
+	case now != "":
+		s.log.Error("the bucket cannot be read; nothing is fed", "err", err)
+	case err == nil:
+		s.log.Info("the bucket can be read again")
+	}
 }

@@ -74,6 +74,8 @@ type Server struct {
 	streak  streak
 	feeder  *feeder
 	bucket  atomic.Pointer[ratelimit.State] // as of the last second
+	// bucketFault is what the log was told of it last.
+	bucketFault atomic.Pointer[string]
 
 	stop    signal // handlers that wait leave
 	end     signal // answers that are not recorded yet are lost
