@@ -2,10 +2,12 @@ package roster
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -28,19 +30,48 @@ func gzipped(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-func zstandard(t testing.TB, b []byte) []byte {
+func zstandard(t testing.TB, b []byte, o ...zstd.EOption) []byte {
 	t.Helper()
-	z, err := zstd.NewWriter(nil)
+	z, err := zstd.NewWriter(nil, o...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return z.EncodeAll(b, nil)
 }
 
+// parallel is what pzstd writes: in front of each frame one to be skipped, with
+// the other's size.
+func parallel(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var out []byte
+	for part := range slices.Chunk(b, (len(b)+1)/2) {
+		frame := zstandard(t, part)
+		out = append(out, "\x50\x2a\x4d\x18\x04\x00\x00\x00"...)
+		out = append(binary.LittleEndian.AppendUint32(out, uint32(len(frame))), frame...)
+	}
+	return out
+}
+
+// streamed is compressed without knowing its size.
+func streamed(t testing.TB, b []byte, window int) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z, err := zstd.NewWriter(&out, zstd.WithWindowSize(window), zstd.WithSingleSegment(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = z.Write(b)
+	if err := errors.Join(err, z.Flush(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func TestFilesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	list := []byte("username\n" + person + "\n")
 	cut := gzipped(t, bytes.Repeat([]byte("username\n"+person+"\n"), 9))
+	long := bytes.Repeat([]byte("username\n"), 1<<20)
 	wide := strings.Repeat("a,", MaxColumns) + "username\n" + person + "\n"
 	for name, c := range map[string]struct {
 		file string
@@ -74,6 +105,16 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"gzip cut off":                {string(cut[:len(cut)-6]), Options{}, "cut off"},
 		"gzip damaged":                {string(damaged(gzipped(t, list))), Options{}, "gzip"},
 		"zstd cut off":                {string(zstandard(t, list)[:12]), Options{}, "cut off"},
+		"pzstd, compressed twice":     {string(gzipped(t, parallel(t, list))), Options{}, "twice"},
+		"pzstd cut off":               {string(parallel(t, list)[:30]), Options{}, "cut off"},
+		"zstd --long":                 {string(zstandard(t, long, zstd.WithWindowSize(16<<20))), Options{}, "this zstd file needs a window of more than 8 MB"},
+		"zstd --long from a pipe":     {string(streamed(t, list, 16<<20)), Options{}, "pack it again without --long"},
+		"zstd and something else":     {string(zstandard(t, list)) + "username\n", Options{}, "behind its end the file goes on with something that is not zstd"},
+		"gzip and a line end":         {string(gzipped(t, list)) + "\n", Options{}, "behind its end the file goes on with something that is not gzip"},
+		"gzip and a few bytes":        {string(gzipped(t, list)) + "abc", Options{}, "behind its end the file goes on"},
+		"gzip and many bytes":         {string(gzipped(t, list)) + strings.Repeat("\x00", 512), Options{}, "behind its end the file goes on"},
+		"a second gzip cut off":       {string(gzipped(t, list)) + string(cut[:1]), Options{}, "cut off"},
+		"a second gzip's head only":   {string(gzipped(t, list)) + string(cut[:4]), Options{}, "cut off"},
 		"too many columns":            {wide, Options{}, "more than 1000 columns"},
 		"too many columns, no header": {wide, Options{NoHeader: true}, "more than 1000 columns"},
 		"long header":                 {strings.Repeat("x", MaxRecord+1), Options{}, "line 1 is longer than"},

@@ -5,7 +5,7 @@
 // refused with an error that names the file and the line. Rows = Users + Rejected +
 // Duplicates. No error, reason or statistic holds a value of the file; only
 // [Reject.Raw] and the rows do, as [reset.Personal]. A file of any size is read in
-// bounded memory: about 3 MiB, what zstd asks for (128 MiB at most), and 20 to
+// bounded memory: about 3 MiB, what zstd asks for (a window of 8 MiB at most), and 20 to
 // 30 bytes a user to know duplicates.
 //
 // Its weak spot is damaged quoting, where nobody can know what the writer

@@ -4,20 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"io"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow is the most memory that a zstd stream may ask for: what zstd's own
-// program allows without being told otherwise.
-const maxWindow = 128 << 20
-
-const (
-	magicGzip = "\x1f\x8b"
-	magicZstd = "\x28\xb5\x2f\xfd"
-	bom       = "\xef\xbb\xbf"
-)
+const bom = "\xef\xbb\xbf"
 
 // strangers are files that people give by mistake, by their first bytes.
 var strangers = []struct{ magic, advice string }{
@@ -46,7 +35,7 @@ func open(r io.Reader) (*source, error) {
 		if err := src.fill(4); err != nil {
 			return nil, err
 		}
-		if w := src.window(); bytes.HasPrefix(w, []byte(magicGzip)) || bytes.HasPrefix(w, []byte(magicZstd)) {
+		if w := src.window(); isGzip(w) || isZstd(w) {
 			return nil, errors.New("the file is compressed twice: unpack it once")
 		}
 	}
@@ -61,28 +50,6 @@ func open(r io.Reader) (*source, error) {
 	return src, nil
 }
 
-// unzip returns src itself when it is not compressed.
-func unzip(src *source) (*source, error) {
-	whole := &rest{src}
-	switch w := src.window(); {
-	case bytes.HasPrefix(w, []byte(magicGzip)):
-		z, err := gzip.NewReader(whole)
-		if err != nil {
-			return nil, errors.New("the file begins like gzip and is not: " + err.Error())
-		}
-		return newSource(z), nil
-	case bytes.HasPrefix(w, []byte(magicZstd)):
-		// One goroutine: a reader that is dropped half-way leaves nothing behind.
-		z, err := zstd.NewReader(whole, zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, errors.New("the file begins like zstd and is not: " + err.Error())
-		}
-		return newSource(z), nil
-	}
-	return src, nil
-}
-
 // fill reads until the window has n bytes or the file ends.
 func (s *source) fill(n int) error {
 	for len(s.window()) < n && s.more() {
@@ -91,18 +58,4 @@ func (s *source) fill(n int) error {
 		return s.failure()
 	}
 	return nil
-}
-
-// rest reads a source's window and then its stream.
-type rest struct{ *source }
-
-func (r *rest) Read(p []byte) (int, error) {
-	if n := copy(p, r.window()); n > 0 {
-		r.start += n
-		return n, nil
-	}
-	if r.err != nil {
-		return 0, r.err
-	}
-	return r.r.Read(p)
 }

@@ -106,6 +106,8 @@ func (s *source) failure() error {
 	switch {
 	case errors.Is(s.err, syscall.EISDIR):
 		return errors.New("this is a directory: name a file")
+	case errors.Is(s.err, errWindow):
+		return s.err
 	case errors.Is(s.err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("line %d: the file is cut off", s.line)
 	}
