@@ -17,7 +17,7 @@ func (b *Bucket) Run(ctx context.Context) error {
 	}
 	for {
 		next := renewEvery
-		err := b.claim(ctx)
+		err := b.claimUntil(ctx)
 		var differs *DiffersError
 		switch {
 		case errors.As(err, &differs):
@@ -30,6 +30,19 @@ func (b *Bucket) Run(ctx context.Context) error {
 		if !sleep(ctx, next) {
 			return nil
 		}
+	}
+}
+
+// claimUntil claims, and does not wait for the answer when ctx ends: the client
+// would, for as long as Redis hangs, and who stops has not that long.
+func (b *Bucket) claimUntil(ctx context.Context) error {
+	answer := make(chan error, 1)
+	go func() { answer <- b.claim(ctx) }()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

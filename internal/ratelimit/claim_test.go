@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rekeyhq/rekey/internal/redistest"
 )
 
 // serve runs the bucket until the returned function is called.
@@ -151,4 +153,19 @@ func TestWhoStandsInLineGoesOnWithTheTakeOver(t *testing.T) {
 			t.Error("its handler waits on")
 		}
 	})
+}
+
+func TestRunEndsAtOnceThoughRedisHangs(t *testing.T) {
+	t.Parallel()
+	rdb := redistest.Client(t, redistest.Real(t))
+	b := New(rdb, ten, Options{Worker: "w1"})
+	if err := rdb.Do(t.Context(), "CLIENT", "PAUSE", "10000", "ALL").Err(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if err := b.Run(ctx); err != nil || time.Since(began) > 2*time.Second {
+		t.Errorf("it took %v: %v", time.Since(began), err)
+	}
 }
