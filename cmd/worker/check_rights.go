@@ -5,12 +5,15 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rekeyhq/rekey/internal/cli"
+	"github.com/rekeyhq/rekey/internal/config"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
 )
 
@@ -42,6 +45,21 @@ type right struct {
 	command string // as it would be sent
 	what    string // for people
 	rule    string // that allows it
+}
+
+// allowed is the error of a worker whose user lacks a right: it would begin what
+// it cannot end. Where the server cannot tell, it serves.
+func allowed(ctx context.Context, p *cli.Program, cfg *config.Config, rdb redis.UniversalClient) error {
+	all, err := nodes(ctx, rdb)
+	if err != nil {
+		return err
+	}
+	k := &check{p: p, cfg: cfg, rdb: rdb, pools: slices.Collect(maps.Values(cfg.Pools))}
+	f := worst(all, func(n node) finding { return k.rights(ctx, n) })
+	if f.Level != failed {
+		return nil
+	}
+	return &cli.Error{Code: cli.CodeFailed, Err: fmt.Errorf("%s: %s", cfg.Redis, f.Says), Hint: f.Do}
 }
 
 // rights asks for every command, for every kind of key, and for the channel.

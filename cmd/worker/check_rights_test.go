@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/cognitosim/simtest"
 	"github.com/rekeyhq/rekey/internal/embedredis"
@@ -46,6 +48,19 @@ func TestAUserWithTooFewRightsIsToldWhichAndIsFitWithThem(t *testing.T) {
 		advice, _, _ = strings.Cut(advice, "(")
 		setUser(t, s, advice)
 		checkFile(t, file).want(t, "redis/rights", fine)
+	}
+}
+
+// What it lacks it would notice in the middle of a call.
+func TestAWorkerThatLacksARightDoesNotServe(t *testing.T) {
+	t.Parallel()
+	s := redistest.Real(t, keeping...)
+	setUser(t, s, "reset on >pw ~* &* +@all -pexpire")
+	path := configFile(t, onePool(as(s, "rekey:pw"), `listen: ""`))
+	err := run(t.Context(), []string{"worker", "--config", path}, nowhere, nil, io.Discard, io.Discard)
+	told, ok := errors.AsType[*cli.Error](err)
+	if !ok || told.Code != cli.CodeFailed || !strings.Contains(told.Error(), "lacks the rights to PEXPIRE") || !strings.Contains(told.Hint, "+pexpire") {
+		t.Errorf("%v", err)
 	}
 }
 

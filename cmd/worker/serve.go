@@ -52,6 +52,9 @@ func serve(ctx context.Context, p *cli.Program) error {
 		return err
 	}
 	w, err := newWorker(ctx, cfg, surroundings{name, rdb, log, spans.tracer})
+	if err == nil {
+		err = allowed(ctx, p, cfg, rdb)
+	}
 	if err != nil {
 		return cli.Explain(cfg.Redis, errors.Join(err, rdb.Close()))
 	}
