@@ -67,7 +67,11 @@ func TestTheEndIsReckonedFromWhatIsAllowed(t *testing.T) {
 			s.bucket.Blocks, s.bucket.Allowed = []ratelimit.Block{{Pool: "prod", Until: noon.Add(time.Hour)}}, 0
 		}},
 		{name: "after the budget", want: noon.Add(61 * time.Minute), change: func(s *surroundings) {
-			s.bucket.BudgetBack, s.bucket.Allowed = noon.Add(time.Hour), 0
+			s.bucket.Daily, s.bucket.Used, s.bucket.Allowed = 1000, 1000, 0
+			s.bucket.Returns = []ratelimit.Return{{At: noon.Add(time.Hour), Calls: 1000}}
+		}},
+		{name: "with the budget of two days", want: noon.Add(24*time.Hour + 5*time.Minute + 20*time.Second), change: func(s *surroundings) {
+			s.bucket.Daily = 400
 		}},
 		{name: "after its time", want: noon.Add(11 * time.Minute), due: noon.Add(10 * time.Minute)},
 		{name: "nobody knows without a worker", change: func(s *surroundings) { s.workers = 0 }},
@@ -82,29 +86,5 @@ func TestTheEndIsReckonedFromWhatIsAllowed(t *testing.T) {
 	}
 	if got := endOf(campaign.Campaign{State: campaign.Paused}, around(nil), time.Time{}); !got.IsZero() {
 		t.Errorf("a paused campaign ends at %v", got)
-	}
-}
-
-func TestOtherCampaignsAreReckonedWithByTheirPriority(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name        string
-		mine, other campaign.Priority
-		others      int64
-		want        int64
-	}{
-		{"an equal takes turns", campaign.Normal, campaign.Normal, 1_000_000, 200},
-		{"a short equal ends", campaign.Normal, campaign.Normal, 7, 107},
-		{"urgent goes first", campaign.Normal, campaign.Urgent, 5000, 5100},
-		{"urgent waits for nobody", campaign.Urgent, campaign.Bulk, 5000, 100},
-		{"bulk gets one row to four", campaign.Normal, campaign.Bulk, 5000, 125},
-		{"bulk lets four rows go first", campaign.Bulk, campaign.Normal, 5000, 500},
-	} {
-		a := running("a", c.mine, 100)
-		paused := running("c", campaign.Urgent, 1000)
-		paused.State = campaign.Paused
-		if got := ahead(a, []campaign.Campaign{a, running("b", c.other, c.others), paused}); got != c.want {
-			t.Errorf("%s: %d, want %d", c.name, got, c.want)
-		}
 	}
 }

@@ -89,14 +89,7 @@ func (t *target) look(ctx context.Context) (surroundings, error) {
 	}
 	workers, err := t.Workers(ctx)
 	s.workers = len(workers)
-	// A bucket that no worker has used yet has no numbers: the file has them.
-	if s.bucket.Configured == 0 {
-		s.bucket.Quota, s.bucket.Limit = t.quota.Name, t.quota.Limit
-		s.bucket.Configured, s.bucket.Allowed = t.quota.Rate(), t.quota.Rate()
-	}
-	if s.bucket.Now.IsZero() {
-		s.bucket.Now = time.Now()
-	}
+	s.bucket = s.bucket.Under(ratelimit.Quota(t.quota))
 	s.standby = t.standby(s.bucket, workers)
 	s.away, s.back = away(workers, s.bucket.Now)
 	return s, err

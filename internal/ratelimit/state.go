@@ -24,9 +24,10 @@ type State struct {
 	Limit, Configured, Allowed, Measured float64
 	Burst, Daily                         int
 	// Used is the calls of the last 24 hours; BudgetBack when some return, if
-	// the budget is spent.
+	// the budget is spent. Returns says when all of them do, the first first.
 	Used       int
 	BudgetBack time.Time
+	Returns    []Return
 	// Throttled: a throttle has reduced the rate, and it has not yet returned.
 	Throttled bool
 	// Blocks are those that stand, the quota's own (pool "") first.
@@ -48,6 +49,12 @@ type Block struct {
 	Pool  string
 	Until time.Time // on Redis's clock
 	Why   string
+}
+
+// Return is calls that leave the 24 hours of the daily budget together.
+type Return struct {
+	At    time.Time
+	Calls int
 }
 
 // Blocked returns what stands in the pool's way, if anything.
@@ -243,16 +250,21 @@ func (s *State) readBudget(h *hash, now int64) {
 	if ahead := last - current; ahead > 0 && ahead < slots {
 		current = last // the clock went back: time stands still
 	}
-	first := int64(0)
 	for d := max(current, last) - slots + 1; d <= last; d++ {
 		n := int(h.number("d:" + strconv.FormatInt(d%slots, 10)))
-		if n > 0 && first == 0 {
-			first = d
+		if n > 0 {
+			s.Returns = append(s.Returns, Return{time.UnixMicro((d + slots) * slot.Microseconds()), n})
 		}
 		s.Used += n
 	}
+	s.spend()
+}
+
+// spend looks whether the budget is spent.
+func (s *State) spend() {
+	s.BudgetBack = time.Time{}
 	if s.Daily > 0 && s.Used >= s.Daily {
-		s.BudgetBack = time.UnixMicro((first + slots) * slot.Microseconds())
+		s.BudgetBack = s.Returns[0].At
 		s.Allowed = 0
 	}
 }
