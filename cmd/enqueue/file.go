@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cli"
+	"github.com/rekeyhq/rekey/internal/ratelimit"
 )
 
 // thriftyGC lets the heap grow by a quarter between collections, and not to its
@@ -106,15 +106,33 @@ func (c *command) load(ctx context.Context, t *target, spec campaign.Spec, in *i
 	if err != nil {
 		return nil, t.refused(err, in)
 	}
+	p := &plan{
+		Plan: loaded, id: spec.ID, pool: t.pool, quota: t.config.QuotaOf(t.pool), rejects: in.path, files: len(in.files),
+		ignored:  in.reader.Stats().IgnoredColumns,
+		campaign: c.Sibling("enqueue", "campaign"), worker: c.Sibling("enqueue", "worker"), config: c.ConfigFlag(),
+	}
+	return p, t.explain(p.look(ctx, t, spec.Priority))
+}
+
+// look looks at what bears on the end: who is there to send, how much the quota
+// gives, and who goes first.
+func (p *plan) look(ctx context.Context, t *target, priority campaign.Priority) error {
 	workers, err := t.store.Workers(ctx)
 	if err != nil {
-		return nil, t.explain(err)
+		return err
 	}
-	return &plan{
-		Plan: loaded, id: spec.ID, pool: t.pool, quota: t.config.QuotaOf(t.pool), rejects: in.path, files: len(in.files),
-		ignored: in.reader.Stats().IgnoredColumns, workers: len(workers), now: time.Now(),
-		campaign: c.Sibling("enqueue", "campaign"), worker: c.Sibling("enqueue", "worker"), config: c.ConfigFlag(),
-	}, nil
+	others, err := t.store.Campaigns(ctx)
+	if err != nil {
+		return err
+	}
+	bucket, err := ratelimit.Peek(ctx, t.rdb, p.quota.Name)
+	if err != nil {
+		return err
+	}
+	started := campaign.Campaign{ID: p.id, Priority: priority, Counts: campaign.Counts{Planned: p.Users}}
+	p.workers, p.bucket = len(workers), bucket.Under(ratelimit.Quota(p.quota))
+	p.ahead = started.CallsUntilDone(others) - p.Users
+	return nil
 }
 
 // closeRejects ends the file of the rejects. The draft is complete without it.

@@ -4,7 +4,8 @@
 // It promises that a file sends nothing: only a start with the plan's number
 // does. The same file again changes nothing, and a load that was interrupted is
 // taken up by the same command. Its weak spot is the plan's end: it reckons with
-// the configured rate, and knows nothing of other campaigns on the same quota.
+// what runs on the pool and what the quota gives at that instant, and knows
+// nothing of other pools on the same quota.
 package main
 
 import (

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"time"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/config"
+	"github.com/rekeyhq/rekey/internal/ratelimit"
 )
 
 // plan is what a start would do.
@@ -22,7 +22,10 @@ type plan struct {
 	ignored []string
 	files   int
 	workers int
-	now     time.Time
+	// bucket is what the pool may send; ahead are the calls of campaigns that run
+	// already, until the last of these users would have been called.
+	bucket ratelimit.State
+	ahead  int64
 	// The names of the commands for the next step, and --config if it was given.
 	campaign, worker, config string
 }
@@ -45,8 +48,7 @@ func (p *plan) write(w io.Writer) error {
 	}
 	line(&b, "users", cli.Count(p.Users), "the number to confirm")
 	line(&b, "rate", cli.Rate(p.quota.Rate()), p.reckoning())
-	takes := p.takes()
-	fmt.Fprintf(&b, "  %-16s%13s  %s\n", "takes", cli.Span(takes), "ends "+cli.Minute(p.now.Add(takes))+" if started now")
+	p.writeEnd(&b)
 	line(&b, "workers", cli.Count(p.workers), p.serving())
 	b.WriteString(p.warnings())
 	_, err := io.WriteString(w, b.String())
@@ -93,15 +95,17 @@ func (p *plan) reckoning() string {
 		cli.Number(p.quota.Limit), p.quota.Name, cli.Number(p.quota.Share), cli.Number(1+p.quota.Echo))
 }
 
-// takes is how long the users take at the rate, and within the daily budget:
-// the last of them goes out when the budget has returned often enough.
-func (p *plan) takes() time.Duration {
-	seconds := float64(p.Users) / p.quota.Rate()
-	if p.quota.Daily > 0 {
-		days := (p.Users - 1) / int64(p.quota.Daily)
-		seconds = max(seconds, float64(days)*24*60*60)
+// writeEnd says when the last user would be called, and what comes before it.
+func (p *plan) writeEnd(b *strings.Builder) {
+	if p.ahead > 0 {
+		line(b, "behind", cli.Count(p.ahead), "users of running campaigns, called before the last of these")
 	}
-	return time.Duration(min(seconds*float64(time.Second), math.MaxInt64/2))
+	switch p.bucket.Limiter(p.pool.Name) {
+	case ratelimit.LimitedByHold, ratelimit.LimitedByBudget:
+		line(b, "limited by", "", p.bucket.LimitedBy(p.pool.Name))
+	}
+	ends := p.bucket.Ends(p.pool.Name, p.Users+p.ahead, time.Time{})
+	fmt.Fprintf(b, "  %-16s%13s  %s\n", "takes", cli.Span(ends.Sub(p.bucket.Now)), "ends "+cli.Minute(ends)+" if started now")
 }
 
 func (p *plan) serving() string {
@@ -125,10 +129,14 @@ func (p *plan) warnings() string {
 }
 
 func (p *plan) budget() string {
-	if p.quota.Daily > 0 {
-		return fmt.Sprintf("The daily budget is %s calls.", cli.Count(p.quota.Daily))
+	if p.bucket.Daily == 0 {
+		return "No daily budget is set: without SES a pool stops at 50 e-mails a day."
 	}
-	return "No daily budget is set: without SES a pool stops at 50 e-mails a day."
+	text := fmt.Sprintf("The daily budget is %s calls", cli.Count(p.bucket.Daily))
+	if p.bucket.Used > 0 {
+		text += fmt.Sprintf(", of which %s went out in the last 24 hours", cli.Count(p.bucket.Used))
+	}
+	return text + "."
 }
 
 // short shortens a client id, which is long and looks like a secret.

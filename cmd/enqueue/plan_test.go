@@ -7,16 +7,24 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/config"
+	"github.com/rekeyhq/rekey/internal/ratelimit"
 )
 
 func breach() *plan {
-	return &plan{
+	quota := config.Quota{Name: "acme/eu-west-1", Limit: 30, Share: 0.8, Echo: 0.4, Burst: 2}
+	return (&plan{
 		Plan: campaign.Plan{State: campaign.Draft, Rows: 1003120, Rejected: 412, Duplicates: 4497, Users: 998211},
 		id:   "breach-2026", rejects: "breach-2026.rejects.csv",
-		pool:  config.Pool{Name: "prod", ClientID: "1h57kf5cpq17m0eml12example", Hour: time.Hour},
-		quota: config.Quota{Name: "acme/eu-west-1", Limit: 30, Share: 0.8, Echo: 0.4, Burst: 2},
-		now:   time.Date(2026, 11, 23, 8, 59, 0, 0, time.UTC), campaign: "campaign", worker: "worker",
-	}
+		pool:     config.Pool{Name: "prod", ClientID: "1h57kf5cpq17m0eml12example", Hour: time.Hour},
+		bucket:   ratelimit.State{Now: time.Date(2026, 11, 23, 8, 59, 0, 0, time.UTC)},
+		campaign: "campaign", worker: "worker",
+	}).under(quota)
+}
+
+// under is the plan with another quota, which no worker holds.
+func (p *plan) under(q config.Quota) *plan {
+	p.quota, p.bucket = q, p.bucket.Under(ratelimit.Quota(q))
+	return p
 }
 
 func (p *plan) text(t *testing.T) string {
@@ -56,10 +64,13 @@ func TestThePlanIsToTheLetter(t *testing.T) {
 func TestThePlanReckonsWithTheDailyBudget(t *testing.T) {
 	t.Parallel()
 	p := breach()
-	p.quota.Daily = 100_000
+	q := p.quota
+	q.Daily = 100_000
+	p.under(q)
 	got := p.text(t)
-	// Nine days pass before the last 98,211 may go.
-	for _, want := range []string{"  takes                     9 d  ends 2026-12-02T08:59Z if started now\n", "The daily budget is 100,000 calls.\n"} {
+	// Nine days pass before the last 98,211 may go, of five minutes more than 24
+	// hours each; they take an hour and a half themselves.
+	for _, want := range []string{"  takes                 9 d 2 h  ends 2026-12-02T11:20Z if started now\n", "The daily budget is 100,000 calls.\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
@@ -67,6 +78,40 @@ func TestThePlanReckonsWithTheDailyBudget(t *testing.T) {
 	p.Users = 100_000
 	if got := p.text(t); !strings.Contains(got, "1 h 38 min") {
 		t.Errorf("what one day's budget holds takes no day:\n%s", got)
+	}
+}
+
+func TestThePlanReckonsWithWhatTodayHasUsed(t *testing.T) {
+	t.Parallel()
+	p := breach()
+	q := p.quota
+	q.Daily = 1000
+	p.Users, p.bucket.Used = 300, 1000
+	p.bucket.Returns = []ratelimit.Return{{At: p.bucket.Now.Add(5*time.Hour + 56*time.Minute), Calls: 200}, {At: p.bucket.Now.Add(8*time.Hour + 56*time.Minute), Calls: 800}}
+	p.under(q)
+	got := p.text(t)
+	for _, want := range []string{
+		"  limited by                     budget until 2026-11-23T14:55:00Z\n", "  takes              8 h 57 min  ends 2026-11-23T17:56Z if started now\n",
+		"The daily budget is 1,000 calls, of which 1,000 went out in the last 24 hours.\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+func TestThePlanSaysWhoIsCalledBefore(t *testing.T) {
+	t.Parallel()
+	p := breach()
+	p.ahead = 1_000_000
+	got := p.text(t)
+	for _, want := range []string{
+		"  behind             1,000,000   users of running campaigns, called before the last of these\n",
+		"  takes             32 h 23 min  ends 2026-11-24T17:22Z if started now\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
 	}
 }
 
@@ -90,7 +135,7 @@ func TestThePlanOfARehearsalSaysSo(t *testing.T) {
 func TestAnAbsurdPlanHasAnEnd(t *testing.T) {
 	t.Parallel()
 	p := breach()
-	p.quota.Limit, p.quota.Daily = 1e-9, 1
+	p.under(config.Quota{Name: "q", Limit: 1e-9, Share: 1, Daily: 1})
 	if got := p.text(t); !strings.Contains(got, " d ") {
 		t.Error(got)
 	}
