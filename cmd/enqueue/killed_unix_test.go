@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,7 +115,7 @@ func TestALoadThatWasKilledIsLoadedAgainCompleteAndOnce(t *testing.T) {
 	for _, fed := range []int{3500, 1, rows} {
 		text, _ := users(0, fed)
 		l := p.start("--campaign", "a", "-")
-		l.give("username\n"+text, max(p.chunks(), fed/1024))
+		l.give("username\n"+text, fed/1024)
 		l.Kill()
 		if got := p.state("a"); got != "loading" {
 			t.Fatalf("killed after %d rows, the campaign is %q", fed, got)
@@ -125,6 +126,27 @@ func TestALoadThatWasKilledIsLoadedAgainCompleteAndOnce(t *testing.T) {
 		t.Fatal(l.stderr)
 	}
 	p.wantUsers(names)
+}
+
+// The rejects name users in clear: nothing of them may lie about for ever.
+func TestOfRejectsThatAKilledLoadLeftTheNextLeavesNothing(t *testing.T) {
+	t.Parallel()
+	p := process(t)
+	text, names := users(0, 1500)
+	l := p.start("--campaign", "a", "-")
+	l.give("username\nuser0@example.com\n"+text, 1)
+	l.Kill()
+	part := filepath.Join(p.dir, ".rejects.csv.part")
+	if _, err := os.Stat(part); err != nil {
+		t.Fatal(err)
+	}
+	if l := p.start("--campaign", "a", p.file("all.csv", "username\n"+text)); l.exit("") != 0 {
+		t.Fatal(l.stderr)
+	}
+	p.wantUsers(names)
+	if left, err := filepath.Glob(filepath.Join(p.dir, ".*")); len(left) > 0 || err != nil {
+		t.Errorf("there is still %q, %v", left, err)
+	}
 }
 
 // Between the instants that the test above can name lie others.

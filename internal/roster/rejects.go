@@ -3,6 +3,7 @@ package roster
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,7 +13,9 @@ import (
 // RejectWriter writes what was left out to a CSV file of mode 0600: line,
 // reason, row, and behind them the file, where there are several. The file of
 // the rejects appears whole at [RejectWriter.Close] and replaces an older one in
-// one step; until then it stands beside it under another name.
+// one step; until then it stands beside it, as .NAME.part. What a load that was
+// killed left under that name the next one removes. Of two writers at once the
+// later one has it, and the earlier one's Close is an error.
 //
 // Rows are written as they are, but for what a spreadsheet could take for a
 // formula: see [Neutral]. Rows that are repaired and loaded again are again what
@@ -25,9 +28,9 @@ type RejectWriter struct {
 	path string
 	file *os.File
 	csv  *csv.Writer
-	// temporary is the name to rename from; empty for a device or a pipe,
-	// which is written to directly.
-	temporary string
+	// part is the name to rename from; empty for a device or a pipe, which is
+	// written to directly.
+	part string
 }
 
 // NewRejectWriter makes a writer for path. Nothing is written before the first
@@ -59,7 +62,7 @@ func (w *RejectWriter) open() error {
 	case err == nil && !info.Mode().IsRegular():
 		w.file, err = os.OpenFile(w.path, os.O_WRONLY, 0)
 	default:
-		err = w.openTemporary()
+		err = w.openPart()
 	}
 	if err != nil {
 		return err
@@ -68,17 +71,40 @@ func (w *RejectWriter) open() error {
 	return w.write("line", "reason", "row", "file")
 }
 
-// openTemporary makes the file beside its target: a rename must not leave the
-// file system. os.CreateTemp makes it new and with mode 0600.
-func (w *RejectWriter) openTemporary() (err error) {
+// openPart makes the file beside its target: a rename must not leave the file
+// system. It is always a new one, nothing that somebody else put or opened there.
+func (w *RejectWriter) openPart() error {
+	part, err := w.sweep()
+	if err != nil {
+		return err
+	}
+	if w.file, err = os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		w.part = part
+	}
+	return err
+}
+
+// sweep removes what a load that was killed left: a list of users, in clear. Its
+// name is always the same, so that it can be found, and never more than one.
+func (w *RejectWriter) sweep() (part string, err error) {
 	if target, err := filepath.EvalSymlinks(w.path); err == nil {
 		w.path = target
 	}
-	w.file, err = os.CreateTemp(filepath.Dir(w.path), "."+filepath.Base(w.path)+".*")
-	if err == nil {
-		w.temporary = w.file.Name()
+	part = filepath.Join(filepath.Dir(w.path), "."+filepath.Base(w.path)+".part")
+	if _, err := os.Lstat(part); err != nil {
+		return part, nil //nolint:nilerr // not there, or not to be made either
 	}
-	return err
+	if err := os.Remove(part); err != nil {
+		return "", fmt.Errorf("remove what an earlier load left: %w", err)
+	}
+	return part, nil
+}
+
+// mine reports whether the part is still this writer's, and no later one's.
+func (w *RejectWriter) mine() bool {
+	there, err1 := os.Lstat(w.part)
+	own, err2 := w.file.Stat()
+	return err1 == nil && err2 == nil && os.SameFile(there, own)
 }
 
 // Close puts the file in its place. Without rejects there is no file, but one
@@ -86,8 +112,8 @@ func (w *RejectWriter) openTemporary() (err error) {
 // are not rejected any more.
 func (w *RejectWriter) Close() error {
 	if w.file == nil {
-		if info, err := os.Stat(w.path); err != nil || !info.Mode().IsRegular() {
-			return nil //nolint:nilerr // there is none that would tell of other rows
+		if stale, err := w.stale(); err != nil || !stale {
+			return err
 		}
 		if err := w.open(); err != nil {
 			return err
@@ -101,21 +127,38 @@ func (w *RejectWriter) Close() error {
 	return err
 }
 
+// stale reports whether there is a file that would tell of other rows.
+func (w *RejectWriter) stale() (bool, error) {
+	info, err := os.Stat(w.path)
+	if err == nil && !info.Mode().IsRegular() {
+		return false, nil
+	}
+	_, sweepErr := w.sweep()
+	return err == nil, sweepErr
+}
+
 func (w *RejectWriter) finish() error {
 	w.csv.Flush()
 	if err := w.csv.Error(); err != nil {
 		return err
 	}
-	if w.temporary == "" {
+	if w.part == "" {
 		return w.file.Close()
 	}
 	if err := w.file.Sync(); err != nil {
 		return err
 	}
-	if err := w.file.Close(); err != nil {
-		return err
+	if !w.mine() {
+		return fmt.Errorf("another load writes its rejects to %s: name another file with --rejects", w.path)
 	}
-	return os.Rename(w.temporary, w.path)
+	err := w.file.Close()
+	if err == nil {
+		err = os.Rename(w.part, w.path)
+	}
+	if err != nil {
+		_ = os.Remove(w.part) // there is a first error already
+	}
+	return err
 }
 
 // Abort drops what was written and leaves an older file as it is. After Close
@@ -124,9 +167,10 @@ func (w *RejectWriter) Abort() {
 	if w.file == nil {
 		return
 	}
+	mine := w.part != "" && w.mine()
 	_ = w.file.Close()
-	if w.temporary != "" {
-		_ = os.Remove(w.temporary)
+	if mine {
+		_ = os.Remove(w.part)
 	}
 	w.file = nil
 }

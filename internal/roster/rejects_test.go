@@ -94,6 +94,55 @@ func TestRejectsFileIsReplacedWhole(t *testing.T) {
 	}
 }
 
+// killed is a writer that a kill ended: nobody closes or aborts it.
+func killed(t *testing.T, path string) *RejectWriter {
+	t.Helper()
+	w := NewRejectWriter(path)
+	if err := w.Write(Reject{Line: 1, Reason: "r", Raw: reset.Hide(person)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.file.Close() })
+	return w
+}
+
+func TestWhatAKilledLoadLeftOfItsRejectsTheNextOneRemoves(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]func(path string){
+		"with rejects":    func(path string) { rejectInto(t, path) },
+		"without rejects": func(path string) { _ = NewRejectWriter(path).Close() },
+		"killed as well":  func(path string) { killed(t, path) },
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "x.csv")
+		killed(t, path)
+		if left := list(t, dir); !slices.Equal(left, []string{".x.csv.part"}) {
+			t.Errorf("%s: killed, it left %q", name, left)
+		}
+		next(path)
+		want := map[string][]string{"with rejects": {"x.csv"}, "killed as well": {".x.csv.part"}}[name]
+		if left := list(t, dir); !slices.Equal(left, want) {
+			t.Errorf("%s: there is %q, want %q", name, left, want)
+		}
+	}
+}
+
+// The earlier one's end must not put the later one's half a file in place.
+func TestOfTwoLoadsThatWriteTheSameRejectsTheLaterOneHasThem(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.csv")
+	aborted, earlier, later := killed(t, path), killed(t, path), killed(t, path)
+	aborted.Abort()
+	if err := earlier.Close(); err == nil || !strings.Contains(err.Error(), "another load writes its rejects to "+path) {
+		t.Errorf("the earlier one's end: %v", err)
+	}
+	if err := later.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := list(t, filepath.Dir(path)); !slices.Equal(left, []string{"x.csv"}) {
+		t.Errorf("there is %q", left)
+	}
+}
+
 func TestWithoutRejectsThereIsNoFileNorAStaleOne(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.csv")

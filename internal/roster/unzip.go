@@ -11,8 +11,9 @@ import (
 )
 
 // maxWindow is the most memory that a zstd stream may ask for: what every reader
-// should have, by RFC 8878, and every level up to 19 makes do with. A load then
-// needs no more for a compressed file than for a plain one.
+// should have, by RFC 8878, and every level up to 19 makes do with. With it a
+// load of a million rows needs 12 MB more than of a plain file, and would need
+// 150 MB more with the 128 MB of --long.
 const maxWindow = 8 << 20
 
 // Damaged, because the decoder has one error for both.
