@@ -21,6 +21,8 @@ func limitedBy(c campaign.Campaign, s surroundings, concurrency int, due time.Ti
 		return "no worker"
 	case s.away == s.workers:
 		return "connection until " + cli.Time(s.back) + " (no worker reaches Cognito; they try again by themselves)"
+	case s.paused(c.Priority) != "":
+		return "pause of queue " + s.paused(c.Priority) + " (asynq's own: unpause it with its tools)"
 	case blocked:
 		return s.bucket.LimitedBy(c.Pool)
 	case !s.standby.IsZero():

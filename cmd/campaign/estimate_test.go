@@ -35,6 +35,8 @@ func TestWhatLimitsACampaignIsNamed(t *testing.T) {
 		{want: "no worker", change: func(s *surroundings) { s.workers = 0; s.bucket.Blocks = []ratelimit.Block{hold} }},
 		{want: "hold until 2026-11-23T13:00:00Z (an operator)", change: func(s *surroundings) { s.bucket.Blocks = []ratelimit.Block{hold} }},
 		{want: "hold until 2026-11-23T12:00:20Z (workers stand by: the quota's numbers were changed)", change: func(s *surroundings) { s.standby = noon.Add(20 * time.Second) }},
+		{want: "pause of queue rekey-prod (asynq's own: unpause it with its tools)", change: func(s *surroundings) { s.queues = map[bool]string{false: "rekey-prod"} }},
+		{want: "quota acme", change: func(s *surroundings) { s.queues = map[bool]string{true: "rekey-prod-urgent"} }},
 		{want: "budget until 2026-11-23T13:00:00Z", change: func(s *surroundings) { s.bucket.BudgetBack = noon.Add(time.Hour) }},
 		{want: "throttled", change: func(s *surroundings) { s.bucket.Throttled = true }},
 		{want: "redis", change: func(s *surroundings) { s.bucket.Taken = 10; s.bucket.GaveUp[ratelimit.ByRedis] = 2 }},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -73,7 +74,13 @@ type surroundings struct {
 	// standby is when workers take over a quota whose numbers in the bucket are
 	// those of workers that have gone; zero when there is nothing to take over.
 	standby time.Time
+	// queues are those that are paused with asynq's tools, by what they are for.
+	queues map[bool]string // urgent campaigns, others
 }
+
+// paused names the queue of a priority if it is paused, as the feeding worker
+// has found: an operator may not be allowed to look at queues.
+func (s surroundings) paused(p campaign.Priority) string { return s.queues[p == campaign.Urgent] }
 
 func (t *target) look(ctx context.Context) (surroundings, error) {
 	var s surroundings
@@ -92,7 +99,16 @@ func (t *target) look(ctx context.Context) (surroundings, error) {
 	s.bucket = s.bucket.Under(ratelimit.Quota(t.quota))
 	s.standby = t.standby(s.bucket, workers)
 	s.away, s.back = away(workers, s.bucket.Now)
+	s.queues = pausedQueues(workers)
 	return s, err
+}
+
+func pausedQueues(workers []campaign.Worker) map[bool]string {
+	queues := map[bool]string{}
+	for _, w := range workers {
+		queues[false], queues[true] = cmp.Or(queues[false], w.Paused), cmp.Or(queues[true], w.UrgentPaused)
+	}
+	return queues
 }
 
 // away counts the workers that do not reach Cognito, and says when the first of

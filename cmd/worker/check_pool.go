@@ -11,6 +11,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/config"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/reset"
+	"github.com/rekeyhq/rekey/internal/tasks"
 )
 
 // awsLimit is what AWS allows an account in a Region, and does not raise.
@@ -76,6 +77,7 @@ func (k *check) pool(ctx context.Context, p config.Pool) {
 		return
 	}
 	k.add(about, "workers", k.workers(ctx, store))
+	k.add(about, "queues", k.queues(ctx, p))
 	k.add(about, "tokens", k.tokens(ctx, p))
 	all, err := store.Campaigns(ctx)
 	if campaign.Unreadable(err) {
@@ -105,6 +107,27 @@ func (k *check) workers(ctx context.Context, store *campaign.Store) finding {
 		names[i] = strings.TrimSpace(w.Name + " " + w.Info)
 	}
 	return finding{Level: fine, Says: fmt.Sprintf("%d: %s", len(all), strings.Join(names, ", "))}
+}
+
+// queues says whether somebody paused the pool's queues with asynq's tools.
+func (k *check) queues(ctx context.Context, p config.Pool) finding {
+	other, urgent, err := tasks.Paused(ctx, k.rdb, p.Name)
+	var names, keys []string
+	for name, paused := range map[string]bool{tasks.Queue(p.Name): other, tasks.UrgentQueue(p.Name): urgent} {
+		if paused {
+			names, keys = append(names, name), append(keys, tasks.PausedKey(name))
+		}
+	}
+	slices.Sort(names)
+	slices.Sort(keys)
+	switch {
+	case err != nil:
+		return k.error(err)
+	case len(names) == 0:
+		return finding{Level: fine, Says: "nobody has paused them"}
+	}
+	return finding{Level: warned, Says: "paused with asynq's tools, so nothing of them is sent: " + strings.Join(names, ", "),
+		Do: "unpause them there, or  redis-cli DEL " + strings.Join(keys, " ")}
 }
 
 // tokens says whether calls may leave at this moment.

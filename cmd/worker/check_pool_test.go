@@ -139,3 +139,13 @@ func TestADamagedCampaignIsNamedAndTheOthersAreLookedAt(t *testing.T) {
 	c.want(t, "pool prod/campaigns", warned, "campaign old cannot be read", "restore that key from a backup")
 	c.want(t, "pool prod/halts", fine, "none")
 }
+
+func TestAPauseOfAsynqsToolsIsSaid(t *testing.T) {
+	t.Parallel()
+	s := redistest.Real(t, keeping...)
+	rdb := redistest.Client(t, s)
+	checkFile(t, onePool(s.URL())).want(t, "pool prod/queues", fine, "nobody has paused them")
+	rdb.Set(t.Context(), "asynq:{rekey-prod-urgent}:paused", "1", 0)
+	c := checkFile(t, onePool(s.URL()))
+	c.want(t, "pool prod/queues", warned, "nothing of them is sent: rekey-prod-urgent", "redis-cli DEL asynq:{rekey-prod-urgent}:paused")
+}

@@ -249,14 +249,14 @@ func TestAnExpiryThatWasInterruptedGoesOn(t *testing.T) {
 func TestWorkersArePresentForAWhile(t *testing.T) {
 	l, m := newTimedLife(t)
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	l.ok(l.Presence(t.Context(), Worker{Name: "b", Info: "limited by redis", Away: now.Add(time.Minute)}))
+	l.ok(l.Presence(t.Context(), Worker{Name: "b", Info: "limited by redis", Away: now.Add(time.Minute), UrgentPaused: "q-urgent"}))
 	l.ok(l.Presence(t.Context(), Worker{Name: "a"}))
 	m.SetTime(now.Add(PresentFor / 2))
 	l.ok(l.with(2, 1).Presence(t.Context(), Worker{Name: "a", Info: "again"}))
 	m.SetTime(now.Add(PresentFor))
 	workers, err := l.Workers(t.Context())
 	l.ok(err)
-	want := []Worker{{Name: "a", Info: "again", Seen: now.Add(PresentFor / 2)}, {Name: "b", Info: "limited by redis", Away: now.Add(time.Minute), Seen: now}}
+	want := []Worker{{Name: "a", Info: "again", Seen: now.Add(PresentFor / 2)}, {Name: "b", Info: "limited by redis", Away: now.Add(time.Minute), UrgentPaused: "q-urgent", Seen: now}}
 	want[0].Keys = []string{keyID(2), keyID(1)}
 	if fmt.Sprint(workers) != fmt.Sprint(want) {
 		t.Errorf("workers = %v, want %v", workers, want)

@@ -19,7 +19,10 @@ type Worker struct {
 	// Away is until when it makes no calls, on Redis's clock, since it does not
 	// reach Cognito; zero when it does.
 	Away time.Time
-	Seen time.Time
+	// Paused names the queue if the worker found it paused with its own tools,
+	// UrgentPaused that of urgent campaigns.
+	Paused, UrgentPaused string
+	Seen                 time.Time
 }
 
 // Opens reports whether it can open what is sealed with a roster key.
@@ -46,7 +49,11 @@ func (s *Store) Presence(ctx context.Context, w Worker) error {
 	if !w.Away.IsZero() {
 		away = strconv.FormatInt(w.Away.UnixMilli(), 10)
 	}
-	_, err := s.present(ctx, w.Name, strings.Join([]string{w.Info, strings.Join(s.pool.Keys.IDs(), " "), away}, "\n"))
+	lines := []string{w.Info, strings.Join(s.pool.Keys.IDs(), " "), away}
+	if w.Paused+w.UrgentPaused != "" {
+		lines = append(lines, w.Paused, w.UrgentPaused)
+	}
+	_, err := s.present(ctx, w.Name, strings.Join(lines, "\n"))
 	return err
 }
 
@@ -87,10 +94,12 @@ func workerIn(name, entry string) (Worker, error) {
 	if err != nil {
 		return Worker{}, errAnswer("presence", at)
 	}
-	info, rest, _ := strings.Cut(text, "\n")
-	keys, away, _ := strings.Cut(rest, "\n")
-	w := Worker{Name: name, Info: info, Keys: strings.Fields(keys), Seen: time.UnixMilli(ms).UTC()}
-	if ms, err := strconv.ParseInt(away, 10, 64); err == nil {
+	lines := append(strings.Split(text, "\n"), "", "", "", "")
+	w := Worker{
+		Name: name, Info: lines[0], Keys: strings.Fields(lines[1]), Seen: time.UnixMilli(ms).UTC(),
+		Paused: lines[3], UrgentPaused: lines[4],
+	}
+	if ms, err := strconv.ParseInt(lines[2], 10, 64); err == nil {
 		w.Away = time.UnixMilli(ms).UTC()
 	}
 	return w, nil

@@ -40,6 +40,7 @@ type feeder struct {
 	tidied    time.Time
 	fetched   time.Time
 	strayed   time.Time
+	pauseSeen time.Time
 
 	crew     []campaign.Worker // the pool's workers, asked for when a key is not here
 	crewSeen time.Time
@@ -72,6 +73,9 @@ func (f *feeder) round(ctx context.Context) error {
 		return err
 	}
 	if err := f.lookAtCalls(ctx); err != nil {
+		return err
+	}
+	if err := f.lookAtPause(ctx); err != nil {
 		return err
 	}
 	all, err := f.campaigns(ctx)
@@ -120,6 +124,7 @@ func (f *feeder) takeOver(ctx context.Context) error {
 func (f *feeder) lost() {
 	f.log.Info("another worker feeds the pool now")
 	f.held = false
+	f.paused.forget() // another worker says so now
 	f.metrics.forget(f.name)
 }
 

@@ -37,6 +37,12 @@ func (s *Server) pulse(ctx context.Context) {
 // a Redis that is full or read-only refuses, though it can be read.
 func (s *Server) bePresent(ctx context.Context) (written bool) {
 	w := campaign.Worker{Name: s.opts.Worker, Info: s.opts.Info}
+	if s.paused.other.Load() {
+		w.Paused = Queue(s.name)
+	}
+	if s.paused.urgent.Load() {
+		w.UrgentPaused = UrgentQueue(s.name)
+	}
 	if left := s.aside.left(); left > 0 {
 		w.Away = s.clock.now().Add(left)
 	}

@@ -71,6 +71,7 @@ type Server struct {
 	trouble trouble
 	aside   *aside
 	keyless *keyless
+	paused  pauses
 	streak  streak
 	feeder  *feeder
 	bucket  atomic.Pointer[ratelimit.State] // as of the last second
