@@ -106,10 +106,14 @@ func (c *command) load(ctx context.Context, t *target, spec campaign.Spec, in *i
 	if err != nil {
 		return nil, t.refused(err, in)
 	}
+	read := in.reader.Stats()
 	p := &plan{
 		Plan: loaded, id: spec.ID, pool: t.pool, quota: t.config.QuotaOf(t.pool), rejects: in.path, files: len(in.files),
-		ignored:  in.reader.Stats().IgnoredColumns,
+		ignored:  read.IgnoredColumns,
 		campaign: c.Sibling("enqueue", "campaign"), worker: c.Sibling("enqueue", "worker"), config: c.ConfigFlag(),
+	}
+	if !c.noHeader {
+		p.usernames = read.UsernameColumns
 	}
 	return p, t.explain(p.look(ctx, t, spec.Priority))
 }

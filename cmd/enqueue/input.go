@@ -46,14 +46,16 @@ func (c *command) input(ctx context.Context, t *target, paths []string) (*input,
 	in.rejects.Files = len(in.files) > 1
 	o := roster.Options{UsernameColumn: c.usernameColumn, NoHeader: c.noHeader, Defaults: defaults,
 		CaseSensitive: t.pool.CaseSensitive, Rejects: in.rejects.Write}
-	for _, f := range in.files[1:] {
-		if err := f.check(o); err != nil {
-			return nil, err
-		}
+	columns, err := in.check(o)
+	if err != nil {
+		return nil, err
 	}
 	in.progress = c.loading(in)
 	files := in.rosterFiles(ctx, c.Stdin)
 	in.reader, err = roster.OpenFiles(o, files[0], files[1:]...)
+	for i := 0; i < len(columns) && err == nil; i++ {
+		err = in.reader.UsernameColumn().Agrees(columns[i])
+	}
 	if err != nil {
 		in.close()
 		return nil, again(err, "interrupted; nothing has been loaded")
@@ -135,17 +137,25 @@ func (f *inputFile) same(other *inputFile) bool {
 	return os.SameFile(f.info, other.info)
 }
 
-// check reads the beginning of a file.
-func (f *inputFile) check(o roster.Options) error {
-	if !f.regular() {
-		return nil
-	}
+// check reads the beginnings of the files after the first that can be read
+// twice, and returns where their usernames are.
+func (in *input) check(o roster.Options) ([]roster.UsernameColumn, error) {
 	o.Rejects = nil
-	r, err := roster.OpenFiles(o, roster.File{Name: f.name(), Open: func() (io.ReadCloser, error) { return os.Open(f.path) }})
-	if err == nil {
-		err = r.Close()
+	var columns []roster.UsernameColumn
+	for _, f := range in.files[1:] {
+		if !f.regular() {
+			continue
+		}
+		r, err := roster.OpenFiles(o, roster.File{Name: f.name(), Open: func() (io.ReadCloser, error) { return os.Open(f.path) }})
+		if err != nil {
+			return nil, err
+		}
+		if err := r.Close(); err != nil {
+			return nil, err
+		}
+		columns = append(columns, r.UsernameColumn())
 	}
-	return err
+	return columns, nil
 }
 
 // rosterFiles are the files as the roster reads them.

@@ -45,7 +45,7 @@ func TestAPipeIsReadAmongFiles(t *testing.T) {
 	first, last, pipe := p.file("1.csv", "email\nanna\n"), p.file("3.csv", "email\ncarol\n"), p.pipe("2")
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if err := os.WriteFile(pipe, []byte("username,x\nbob,1\n"), 0); err != nil {
+		if err := os.WriteFile(pipe, []byte("x,email\n1,bob\n"), 0); err != nil {
 			t.Error(err)
 		}
 	})

@@ -64,9 +64,11 @@ reports that it is complete. FILE is CSV (comma, semicolon or tab) or NDJSON,
 as it is or compressed with gzip or zstd; - is stdin.
 
 Several files are one list, in the order in which they are named: each has its
-own header and format, rows are numbered through, a user is loaded once. Lines
-are those of the row's own file; the rejects name it in a fourth column. The
-same files in another order are another list.
+own header and format, rows are numbered through, a user is loaded once. All
+name the users by the same kind of column, which the plan shows: whoever is in
+one by username and in another by email would be two users. Lines are those of
+the row's own file; the rejects name it in a fourth column. The same files in
+another order are another list.
 
 Cognito's import file is read as it is, and what list-users answers by
   aws cognito-idp list-users --user-pool-id P | jq -c '.Users[]'

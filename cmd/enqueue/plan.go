@@ -20,8 +20,10 @@ type plan struct {
 	quota   config.Quota
 	rejects string
 	ignored []string
-	files   int
-	workers int
+	// usernames are the columns that usernames were read from; none without headers.
+	usernames []string
+	files     int
+	workers   int
 	// bucket is what the pool may send; ahead are the calls of campaigns that run
 	// already, until the last of these users would have been called.
 	bucket ratelimit.State
@@ -43,6 +45,9 @@ func (p *plan) write(w io.Writer) error {
 	line(&b, "rows in the file", cli.Count(p.Rows), "")
 	line(&b, "rejected", cli.Count(p.Rejected), p.where(p.Rejected > 0))
 	line(&b, "duplicates", cli.Count(p.Duplicates), p.where(p.Rejected == 0 && p.Duplicates > 0))
+	if len(p.usernames) > 0 {
+		line(&b, "username column", "", strings.Join(p.usernames, ", "))
+	}
 	if n := len(p.ignored); n > 0 {
 		line(&b, "columns ignored", cli.Count(n), p.ignoredNames())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // File is one file of a load.
@@ -23,6 +24,8 @@ type files struct {
 	current       io.Closer
 	next          []File
 	several       bool
+	first         UsernameColumn
+	usernames     []string // the username's columns of those that have been opened
 	used, ignored []string // the columns of those that have been read
 }
 
@@ -68,6 +71,38 @@ func union(before, more []string) []string {
 	return all
 }
 
+// opened compares the file's username column with the first's.
+func (f *files) opened(now format) error {
+	used, _ := now.names()
+	c := UsernameColumn{File: f.name, Column: used[0]}
+	if len(f.usernames) == 0 {
+		f.first = c
+	}
+	f.usernames = union(f.usernames, used[:1])
+	return f.first.Agrees(c)
+}
+
+// UsernameColumn is the column of a file that its usernames are read from.
+type UsernameColumn struct{ File, Column string }
+
+// Agrees returns an error if two files call their users by different kinds of
+// name. A user who is in both, by name and by e-mail address, would be two, and
+// get two codes.
+func (c UsernameColumn) Agrees(other UsernameColumn) error {
+	if kind(c.Column) == kind(other.Column) {
+		return nil
+	}
+	return fmt.Errorf("%s: the usernames are in column %s, those of %s in column %s: a user by two names would get two codes. "+
+		"Name a column that all files have with --username-column, or rename the column if both hold the same kind of name",
+		other.File, other.Column, c.File, c.Column)
+}
+
+// kind is what a username column holds: Cognito's import file has another word
+// for what everybody else calls username.
+func kind(column string) string {
+	return strings.TrimPrefix(strings.ToLower(column), "cognito:")
+}
+
 func (f *files) duplicate() string {
 	if f.several {
 		return "duplicate: the user is in an earlier line or file"
@@ -90,9 +125,12 @@ func (r *Reader) nextFile() error {
 		return err // it names the file
 	}
 	f, err := openOne(in, r.options)
+	if err = named(r.files.name, err); err == nil {
+		err = r.files.opened(f)
+	}
 	if err != nil {
 		_ = r.files.close() // the first error says more
-		return named(r.files.name, err)
+		return err
 	}
 	r.format = f
 	return nil

@@ -48,7 +48,7 @@ func TestEachFileHasItsOwnFormatAndLines(t *testing.T) {
 	var log []string
 	var rejects []Reject
 	all := several(&log, "a.csv", "username,name\nanna,x\nb b,x\n", "b.ndjson", `{"username":"carl","tag":1}`+"\n"+`{"username":"ANNA"}`+"\n",
-		"c.gz", string(gzipped(t, []byte("city;email\r\nx;dora\r\n\r\nx;carl"))), "d.csv", "\xef\xbb\xbfsub\nemil")
+		"c.gz", string(gzipped(t, []byte("city;USERNAME\r\nx;dora\r\n\r\nx;carl"))), "d.csv", "\xef\xbb\xbfcognito:username\nemil")
 	r := openAll(t, Options{Rejects: collect(&rejects)}, all)
 	rows := drain(t, r)
 	if got := usernames(rows); !slices.Equal(got, []string{"anna", "carl", "dora", "emil"}) {
@@ -66,10 +66,39 @@ func TestEachFileHasItsOwnFormatAndLines(t *testing.T) {
 		t.Errorf("rejected %q", told)
 	}
 	s := r.Stats()
-	if !slices.Equal(s.Columns, []string{"username", "email", "sub"}) || !slices.Equal(s.IgnoredColumns, []string{"name", "tag", "city"}) {
+	if !slices.Equal(s.Columns, []string{"username", "USERNAME", "cognito:username"}) || !slices.Equal(s.UsernameColumns, s.Columns) || !slices.Equal(s.IgnoredColumns, []string{"name", "tag", "city"}) {
 		t.Errorf("used %q, ignored %q", s.Columns, s.IgnoredColumns)
 	}
 	checkCounts(t, s, 4, 3)
+}
+
+func TestFilesThatNameUsersDifferentlyAreNoList(t *testing.T) {
+	t.Parallel()
+	byName, byMail := "email,username\na@x.org,anna\n", "email\na@x.org\n"
+	for _, c := range []struct {
+		options Options
+		second  string
+		want    string
+	}{
+		{Options{}, byMail, "mb.csv: the usernames are in column email, those of ma.csv in column username: a user by two names would get two codes."},
+		{Options{UsernameColumn: "email"}, byMail, ""},
+		{Options{}, `{"Username":"carl"}` + "\n", ""},
+		{Options{}, "cognito:username,cognito:mfa_enabled\ncarl,FALSE\n", ""},
+		{Options{NoHeader: true}, "carl\n", ""},
+	} {
+		var log []string
+		r := openAll(t, c.options, several(&log, "ma.csv", byName, "mb.csv", c.second))
+		var err error
+		for _, e := range r.Rows() {
+			err = e
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("%+v: %v, want %q", c.options, err, c.want)
+		}
+		if last := log[len(log)-1]; last != "close mb.csv" {
+			t.Errorf("%+v: it ends with %s", c.options, last)
+		}
+	}
 }
 
 func TestAFileIsOpenedWhenTheOneBeforeIsClosed(t *testing.T) {

@@ -191,5 +191,9 @@ func (r *Reader) report(reject Reject) error {
 func (r *Reader) Stats() Stats {
 	s := r.stats
 	s.Columns, s.IgnoredColumns = r.files.names(r.format)
+	s.UsernameColumns = r.files.usernames
 	return s
 }
+
+// UsernameColumn is the one of the first file.
+func (r *Reader) UsernameColumn() UsernameColumn { return r.files.first }

@@ -89,6 +89,9 @@ type Stats struct {
 	// Columns are the columns that were used, the username's first. Of several
 	// files it is those of all.
 	Columns []string
+	// UsernameColumns are those that usernames were read from: several only where
+	// files have different words for it.
+	UsernameColumns []string
 	// IgnoredColumns are the others.
 	IgnoredColumns []string
 	// Digest identifies the content: the rows that were accepted, with their
