@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
@@ -53,13 +54,22 @@ func (c *command) file(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.write(c.Stdout); err != nil {
+	if err := p.write(c.words()); err != nil {
 		return err
 	}
 	if !c.start {
-		return p.writeNext(c.Stdout)
+		return p.writeNext(c.words())
 	}
 	return c.startIt(ctx, t, p)
+}
+
+// words is where the plan goes. Rejects on stdout are a file of somebody's, and
+// nothing else may stand in it.
+func (c *command) words() io.Writer {
+	if c.rejects == stdout {
+		return c.Stderr
+	}
+	return c.Stdout
 }
 
 // spec checks everything that can be checked before a file is opened.
@@ -171,6 +181,6 @@ func (c *command) startIt(ctx context.Context, t *target, p *plan) error {
 	case err != nil:
 		return t.explain(err)
 	}
-	_, err = fmt.Fprintf(c.Stdout, "Started.\nNext:  %s show %s%s\n", p.campaign, p.id, p.config)
+	_, err = fmt.Fprintf(c.words(), "Started.\nNext:  %s show %s%s\n", p.campaign, p.id, p.config)
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,14 +16,18 @@ import (
 	"github.com/rekeyhq/rekey/internal/roster"
 )
 
-// stdin is FILE for what is piped in.
-const stdin = "-"
+const (
+	// stdin is FILE for what is piped in.
+	stdin = "-"
+	// stdout is --rejects for what is piped out.
+	stdout = "-"
+)
 
 // input is what is loaded, as it is read.
 type input struct {
 	files    []*inputFile
 	rejects  *roster.RejectWriter
-	path     string // of the rejects
+	path     string // of the rejects; "stdout" if they go there
 	reader   *roster.Reader
 	progress *progress
 }
@@ -35,15 +40,13 @@ func (c *command) input(ctx context.Context, t *target, paths []string) (*input,
 	if err != nil {
 		return nil, err
 	}
-	in := &input{path: c.rejects}
-	if in.path == "" {
-		in.path = c.campaign + ".rejects.csv"
-	}
+	in := &input{}
 	if err := in.find(paths); err != nil {
 		return nil, err
 	}
-	in.rejects = roster.NewRejectWriter(in.path)
-	in.rejects.Files = len(in.files) > 1
+	if err := c.rejectsOf(in); err != nil {
+		return nil, err
+	}
 	o := roster.Options{UsernameColumn: c.usernameColumn, NoHeader: c.noHeader, Defaults: defaults,
 		CaseSensitive: t.pool.CaseSensitive, Rejects: in.rejects.Write}
 	columns, err := in.check(o)
@@ -51,6 +54,7 @@ func (c *command) input(ctx context.Context, t *target, paths []string) (*input,
 		return nil, err
 	}
 	in.progress = c.loading(in)
+	o.Counted = &in.progress.rows
 	files := in.rosterFiles(ctx, c.Stdin)
 	in.reader, err = roster.OpenFiles(o, files[0], files[1:]...)
 	for i := 0; i < len(columns) && err == nil; i++ {
@@ -61,6 +65,20 @@ func (c *command) input(ctx context.Context, t *target, paths []string) (*input,
 		return nil, again(err, "interrupted; nothing has been loaded")
 	}
 	return in, nil
+}
+
+// rejectsOf says where the rejects of what is loaded go.
+func (c *command) rejectsOf(in *input) error {
+	if in.path = cmp.Or(c.rejects, c.campaign+".rejects.csv"); in.path == stdout {
+		in.rejects, in.path = roster.NewRejectStream(c.Stdout), "stdout"
+	} else {
+		in.rejects = roster.NewRejectWriter(in.path)
+		if info, err := os.Stat(in.path); err == nil && slices.ContainsFunc(in.files, (&inputFile{path: in.path, info: info}).same) {
+			return cli.Usage("--rejects names a file that is loaded; name another one")
+		}
+	}
+	in.rejects.Files = len(in.files) > 1
+	return nil
 }
 
 func (in *input) close() {
@@ -110,9 +128,6 @@ func (in *input) find(paths []string) error {
 			return cli.Usage("%s is named twice", path)
 		}
 		in.files = append(in.files, f)
-	}
-	if info, err := os.Stat(in.path); err == nil && slices.ContainsFunc(in.files, (&inputFile{path: in.path, info: info}).same) {
-		return cli.Usage("--rejects names a file that is loaded; name another one")
 	}
 	return nil
 }

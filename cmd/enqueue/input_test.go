@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -88,6 +89,25 @@ func appendTo(path, text string) error {
 	}
 	_, _ = f.WriteString(text)
 	return f.Close()
+}
+
+// It is how rejects leave a container that may write nowhere and has no shell.
+func TestRejectsOnStdoutStandThereAlone(t *testing.T) {
+	t.Parallel()
+	p := process(t)
+	for _, c := range []struct{ id, users, out string }{
+		{"a", "username\nanna\nANNA\nbob\n", "line,reason,row\n3,duplicate: the user is in an earlier line,ANNA\n"},
+		{"b", "username\nanna\n", ""},
+	} {
+		var stderr bytes.Buffer
+		out, err := p.run(t.Context(), strings.NewReader(c.users), &stderr, "--campaign", c.id, "--rejects", "-", "-")
+		if err != nil || out != c.out {
+			t.Errorf("%v; stdout\n%s", err, out)
+		}
+		if !strings.HasPrefix(stderr.String(), c.id+", pool prod: a draft.") || !strings.Contains(stderr.String(), "\nNext:  ") {
+			t.Errorf("stderr\n%s", &stderr)
+		}
+	}
 }
 
 // Whoever cannot read the rejects repairs nothing, and must not think that

@@ -125,7 +125,7 @@ func (c *command) fileFlags(f *pflag.FlagSet) {
 	own.StringVar(&c.usernameColumn, "username-column", "",
 		"default: the first of cognito:username, username, sub, email, phone_number")
 	own.BoolVar(&c.noHeader, "no-header", false, "the first column is the username")
-	own.StringVar(&c.rejects, "rejects", "", "where rejected rows go (default ID.rejects.csv)")
+	own.StringVar(&c.rejects, "rejects", "", "where rejected rows go (default ID.rejects.csv); - is stdout, and the plan goes to stderr")
 	own.StringVar(&c.maxRejects, "max-rejects", "1%", "more refuse the file: a percentage or a number")
 	own.Var(c.onDoubt, "on-doubt", "a call that was never answered: again after the code's life, or a dead letter")
 	own.Var(c.onLive, "on-live", "the user holds a live code from another row: wait until it ends, or skip the row")

@@ -76,8 +76,7 @@ func (p *progress) end() {
 	p.End()
 }
 
-// watched counts what has been read of a file. The rows are those of the reader
-// that reads it, on this very goroutine.
+// watched counts what has been read of a file.
 type watched struct {
 	io.ReadCloser
 	in *input
@@ -87,8 +86,5 @@ type watched struct {
 func (w *watched) Read(b []byte) (int, error) {
 	n, err := w.ReadCloser.Read(b)
 	w.in.progress.read.Add(int64(n))
-	if w.in.reader != nil {
-		w.in.progress.rows.Store(w.in.reader.Stats().Rows)
-	}
 	return n, err
 }

@@ -43,6 +43,39 @@ func slowly(t *testing.T, path string, stdin io.Reader) string {
 	return said.String()
 }
 
+// late gives a text at once, and ends half a minute later.
+type late struct{ text io.Reader }
+
+func (l late) Read(b []byte) (int, error) {
+	n, err := l.text.Read(b)
+	if err != nil {
+		time.Sleep(30 * time.Second) // of the bubble's clock
+	}
+	return n, err
+}
+
+func TestALoadThatStandsStillCountsTheRowsThatItHas(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var said bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		c := newCommand(&cli.Program{Name: "enqueue", Getenv: func(string) string { return "" }, Stderr: &said,
+			Stdin: late{strings.NewReader("username\n" + strings.Repeat("anna\na b\n", 50))}})
+		in, err := c.input(t.Context(), &target{}, []string{stdin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.close()
+		for _, err := range in.reader.Rows() {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if !strings.HasPrefix(said.String(), "stdin: 100 rows, 0 MB, ") {
+		t.Errorf("said\n%s", &said)
+	}
+}
+
 // tenMB is a list whose rows have 100 bytes.
 func tenMB() string {
 	var b strings.Builder

@@ -144,7 +144,7 @@ func (r *Reader) next() (row Row, ok bool, err error) {
 	if rec.reason != "" {
 		return Row{}, false, r.reject(rec)
 	}
-	r.stats.Rows++
+	r.count()
 	if !r.seen.add(rec.request.Username.Reveal()) {
 		r.stats.Duplicates++
 		return Row{}, false, r.report(Reject{Line: rec.line, Reason: r.files.duplicate(), Duplicate: true, Raw: reset.Hide(string(rec.raw))})
@@ -153,6 +153,13 @@ func (r *Reader) next() (row Row, ok bool, err error) {
 	row = Row{Line: rec.line, Request: rec.request}
 	r.digest.add(row)
 	return row, true, nil
+}
+
+func (r *Reader) count() {
+	r.stats.Rows++
+	if r.options.Counted != nil {
+		r.options.Counted.Store(r.stats.Rows)
+	}
 }
 
 // reject reports a record, or each line of one that may be several rows.
@@ -170,7 +177,7 @@ func (r *Reader) reject(rec record) error {
 }
 
 func (r *Reader) rejectOne(line int64, reason string, raw []byte) error {
-	r.stats.Rows++
+	r.count()
 	r.stats.Rejected++
 	if r.options.Rejects == nil {
 		return nil

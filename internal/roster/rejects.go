@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,9 +26,11 @@ type RejectWriter struct {
 	// whoever reads the first three reads both forms.
 	Files bool
 
+	// out, or else the file at path.
+	out  io.Writer
 	path string
 	file *os.File
-	csv  *csv.Writer
+	csv  *csv.Writer // nil before the first reject
 	// part is the name to rename from; empty for a device or a pipe, which is
 	// written to directly.
 	part string
@@ -37,9 +40,13 @@ type RejectWriter struct {
 // reject.
 func NewRejectWriter(path string) *RejectWriter { return &RejectWriter{path: path} }
 
+// NewRejectStream makes a writer for what is not a file: out gets the rejects as
+// they come.
+func NewRejectStream(out io.Writer) *RejectWriter { return &RejectWriter{out: out} }
+
 // Write adds a row. It is an [Options.Rejects].
 func (w *RejectWriter) Write(r Reject) error {
-	if w.file == nil {
+	if w.csv == nil {
 		if err := w.open(); err != nil {
 			return err
 		}
@@ -55,6 +62,18 @@ func (w *RejectWriter) write(line, reason, row, file string) error {
 }
 
 func (w *RejectWriter) open() error {
+	out := w.out
+	if out == nil {
+		if err := w.openFile(); err != nil {
+			return err
+		}
+		out = w.file
+	}
+	w.csv = csv.NewWriter(out)
+	return w.write("line", "reason", "row", "file")
+}
+
+func (w *RejectWriter) openFile() error {
 	info, err := os.Stat(w.path)
 	switch {
 	case err == nil && info.IsDir():
@@ -64,11 +83,7 @@ func (w *RejectWriter) open() error {
 	default:
 		err = w.openPart()
 	}
-	if err != nil {
-		return err
-	}
-	w.csv = csv.NewWriter(w.file)
-	return w.write("line", "reason", "row", "file")
+	return err
 }
 
 // openPart makes the file beside its target: a rename must not leave the file
@@ -111,7 +126,7 @@ func (w *RejectWriter) mine() bool {
 // of an earlier load is replaced by an empty one: it would tell of rows that
 // are not rejected any more.
 func (w *RejectWriter) Close() error {
-	if w.file == nil {
+	if w.csv == nil {
 		if stale, err := w.stale(); err != nil || !stale {
 			return err
 		}
@@ -123,12 +138,15 @@ func (w *RejectWriter) Close() error {
 	if err != nil {
 		w.Abort()
 	}
-	w.file = nil
+	w.csv, w.file = nil, nil
 	return err
 }
 
 // stale reports whether there is a file that would tell of other rows.
 func (w *RejectWriter) stale() (bool, error) {
+	if w.out != nil {
+		return false, nil
+	}
 	info, err := os.Stat(w.path)
 	if err == nil && !info.Mode().IsRegular() {
 		return false, nil
@@ -142,7 +160,10 @@ func (w *RejectWriter) finish() error {
 	if err := w.csv.Error(); err != nil {
 		return err
 	}
-	if w.part == "" {
+	switch {
+	case w.file == nil:
+		return nil
+	case w.part == "":
 		return w.file.Close()
 	}
 	if err := w.file.Sync(); err != nil {
@@ -172,5 +193,5 @@ func (w *RejectWriter) Abort() {
 	if mine {
 		_ = os.Remove(w.part)
 	}
-	w.file = nil
+	w.csv, w.file = nil, nil
 }

@@ -19,6 +19,7 @@ package roster
 import (
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/rekeyhq/rekey/internal/reset"
 )
@@ -59,6 +60,9 @@ type Options struct {
 	// Rejects gets every row that is left out; nil drops them. Its error ends
 	// the reading.
 	Rejects func(Reject) error
+	// Counted, if it is not nil, is [Stats].Rows for who looks from elsewhere while
+	// the file is read.
+	Counted *atomic.Int64
 }
 
 // Reject is a row that was left out, and why.
