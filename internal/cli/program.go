@@ -51,9 +51,10 @@ func (p *Program) Plain(root *cobra.Command) *cobra.Command {
 	root.SetErr(p.Stderr)
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return hinted(cmd, unknownFlag(cmd, err))
+		return unknownFlag(cmd, err)
 	})
 	root.AddCommand(p.manCommand())
+	strictHelp(root)
 	return root
 }
 

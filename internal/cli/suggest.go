@@ -45,19 +45,48 @@ func Pool(c *config.Config, name string) (config.Pool, error) {
 	return p, Usage("%w%s", err, Meant(name, names))
 }
 
-// unknownFlag guesses the flag that was meant.
+// unknownFlag guesses what was meant: the command, where the flag comes behind a
+// word that is none of cmd's commands and was therefore taken for its own, else
+// the flag.
 func unknownFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
-		return err
+	if !errors.As(err, &unknown) {
+		return hinted(cmd, err)
 	}
+	if words := cmd.Flags().Args(); len(words) > 0 && len(verbs(cmd)) > 0 {
+		return unknownCommand(cmd, words[0])
+	}
+	if unknown.GetSpecifiedShortnames() != "" {
+		return hinted(cmd, err)
+	}
+	return hinted(cmd, fmt.Errorf("%w%s", err, Meant("--"+unknown.GetSpecifiedName(), flagNames(cmd))))
+}
+
+func flagNames(cmd *cobra.Command) []string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden {
 			names = append(names, "--"+f.Name)
 		}
 	})
-	return fmt.Errorf("%w%s", err, Meant("--"+unknown.GetSpecifiedName(), names))
+	return names
+}
+
+// strictHelp makes help of a command that is not there an error; the library's
+// own prints the help of all and ends well.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	i := slices.IndexFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == "help" })
+	help := root.Commands()[i]
+	show := help.Run
+	help.Run, help.RunE = nil, func(c *cobra.Command, args []string) error {
+		about, rest, err := root.Find(args)
+		if err == nil && len(rest) > 0 && len(verbs(about)) > 0 {
+			return unknownCommand(about, rest[0])
+		}
+		show(c, args)
+		return nil
+	}
 }
 
 // unknownCommand says which commands there are, or which one was meant.
