@@ -14,6 +14,7 @@ import (
 
 	"github.com/rekeyhq/rekey/internal/campaign"
 	"github.com/rekeyhq/rekey/internal/cli"
+	"github.com/rekeyhq/rekey/internal/embedredis"
 	"github.com/rekeyhq/rekey/internal/redistest"
 	"github.com/rekeyhq/rekey/internal/reset"
 	"github.com/rekeyhq/rekey/internal/roster"
@@ -29,7 +30,11 @@ type inProcess struct {
 
 func process(t *testing.T) inProcess {
 	t.Helper()
-	server := redistest.Server(t)
+	return processOn(t, redistest.Server(t))
+}
+
+func processOn(t *testing.T, server *embedredis.Server) inProcess {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "rekey.yaml")
 	if err := os.WriteFile(path, []byte(scripttest.Config), 0o600); err != nil {
 		t.Fatal(err)

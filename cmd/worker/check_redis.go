@@ -83,7 +83,7 @@ func forbidden(wanted string) finding {
 
 // flags asks whether scripts may ask to run with memory full.
 func flags(ctx context.Context, n node) error {
-	return n.Eval(ctx, "#!lua flags=allow-oom\nreturn 1", nil).Err()
+	return n.Eval(ctx, "#!lua flags=allow-oom,no-writes\nreturn 1", nil).Err()
 }
 
 func version(i info, flags error) finding {

@@ -68,9 +68,9 @@ func compose(shared, own string, shebang bool) string {
 }
 
 // parsesShebang asks the server whether it can parse a script's flags. The one
-// in memory cannot.
+// in memory cannot. It writes nothing, so a Redis whose disk is full answers too.
 func parsesShebang(ctx context.Context, rdb redis.UniversalClient, key string) (bool, error) {
-	asked := rdb.Eval(ctx, "#!lua flags=allow-oom\nreturn 1", []string{key}).Err()
+	asked := rdb.Eval(ctx, "#!lua flags=allow-oom,no-writes\nreturn 1", []string{key}).Err()
 	if asked == nil {
 		return true, nil
 	}

@@ -79,7 +79,9 @@ func OpenRedis(ctx context.Context, r config.Redis) (redis.UniversalClient, erro
 
 func ping(ctx context.Context, o *redis.UniversalOptions) (redis.UniversalClient, error) {
 	rdb := connect(o)
-	if err := rdb.Ping(ctx).Err(); err != nil {
+	// A Redis that takes no writes since its disk is full says so to a PING too. It
+	// can be read, and what writes is told by itself.
+	if err := rdb.Ping(ctx).Err(); err != nil && !redis.HasErrorPrefix(err, "MISCONF") {
 		return nil, errors.Join(err, rdb.Close())
 	}
 	return rdb, nil
@@ -116,6 +118,7 @@ var answers = []answer{
 	{"READONLY", CodeFailed, "is a replica and cannot be written to", "name the primary, or its sentinels"},
 	{"OOM", CodeFailed, "is full (maxmemory)", "give it more memory; nothing has been lost"},
 	{"MISCONF", CodeFailed, "cannot write to its disk, and so takes no writes", "make room there, and read Redis's log; it goes on by itself"},
+	{"NOREPLICAS", CodeFailed, "has fewer replicas than it wants (min-replicas-to-write), and so takes no writes", "bring them back, or wait until they have caught up; it goes on by itself"},
 	{"CLUSTERDOWN", CodeFailed, "is a cluster of which a part is down", "bring back the nodes that redis-cli cluster nodes shows as fail; it goes on by itself"},
 	{"BUSY", CodeFailed, "is busy with a script", "try again in a moment"},
 	{"redis: all sentinels", CodeFailed, "cannot be found, since none of the sentinels answers, or none knows this master", "start them, or correct their addresses and the master's name in redis"},

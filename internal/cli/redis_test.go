@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -124,6 +125,21 @@ func TestEveryAnswerOfRedisHasANextStep(t *testing.T) {
 		if a.says == "" || a.next == "" || Code(err) != a.code || !strings.Contains(err.Error(), " "+a.says+": "+a.next+" ("+a.prefix) {
 			t.Errorf("%s: code %d: %v", a.prefix, Code(err), err)
 		}
+	}
+}
+
+func TestARedisThatMissesItsReplicasSaysSo(t *testing.T) {
+	t.Parallel()
+	s := redistest.Real(t, "--min-replicas-to-write", "1")
+	r := address(t, s.URL())
+	rdb, err := OpenRedis(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rdb.Close() })
+	refused := fmt.Errorf("claim the id z1: %w", rdb.Set(t.Context(), "x", "x", 0).Err())
+	if err := Explain(r, refused); Code(err) != CodeFailed || !strings.Contains(err.Error(), "has fewer replicas than it wants (min-replicas-to-write), and so takes no writes: bring them back") {
+		t.Error(err)
 	}
 }
 
