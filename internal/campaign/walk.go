@@ -31,23 +31,56 @@ type Walk struct {
 // 0.2 s when every chunk has rows to do (BenchmarkWalk, on two cores). With
 // [ErrDamaged] for a chunk that cannot be read the walk goes on at Next.
 func (s *Store) Behind(ctx context.Context, c Campaign, chunk int64) (Walk, error) {
+	o, err := s.openChunk(ctx, c, chunk)
+	if err != nil || o.Next < 0 {
+		return o.Walk, err
+	}
+	free, held := toDo(o.records, o.first, o.end)
+	due, err := s.due(ctx, c, chunkOf(o.first), held)
+	o.Rows = append(free, due...)
+	return o.Walk, err
+}
+
+// Ripe is Behind for a campaign that cannot wait until it comes to the head of
+// later: its rows are those whose time has come, in later or not. It writes
+// nothing; what is fed is taken out of later by Fed.
+func (s *Store) Ripe(ctx context.Context, c Campaign, chunk int64) (Walk, error) {
+	o, err := s.openChunk(ctx, c, chunk)
+	if err != nil || o.Next < 0 {
+		return o.Walk, err
+	}
+	for row := o.first; row < o.end; row++ {
+		r, err := recordAt(o.records, int(row-o.first))
+		if err == nil && (r.State == Waiting || r.State == InDoubt) && !r.At.After(o.Now) {
+			o.Rows = append(o.Rows, row)
+		}
+	}
+	return o.Walk, nil
+}
+
+// opened is a chunk that has rows to do: the records of rows [first, end).
+type opened struct {
+	Walk
+	records    []byte
+	first, end int64
+}
+
+// openChunk reads the first open chunk from chunk on, behind the cursor.
+func (s *Store) openChunk(ctx context.Context, c Campaign, chunk int64) (opened, error) {
 	now, err := s.Now(ctx)
 	if err != nil {
-		return Walk{}, err
+		return opened{}, err
 	}
 	chunk, err = s.nextOpen(ctx, c.ID, chunk, chunkOf(c.Cursor+roster.ChunkRows-1))
+	o := opened{Walk: Walk{Next: -1, Now: now}}
 	if err != nil || chunk < 0 {
-		return Walk{Next: -1, Now: now}, err
+		return o, err
 	}
-	first := chunk * roster.ChunkRows
-	end := min(first+roster.ChunkRows, c.Cursor)
-	records, err := s.records(ctx, c, first, end)
-	if err != nil {
-		return Walk{Next: chunk + 1, Now: now}, err
-	}
-	free, held := toDo(records, first, end)
-	due, err := s.due(ctx, c, chunk, held)
-	return Walk{Rows: append(free, due...), Next: chunk + 1, Now: now}, err
+	o.Next = chunk + 1
+	o.first = chunk * roster.ChunkRows
+	o.end = min(o.first+roster.ChunkRows, c.Cursor)
+	o.records, err = s.records(ctx, c, o.first, o.end)
+	return o, err
 }
 
 // toDo sorts out which rows [first, end) still have to be called: those that

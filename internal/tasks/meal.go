@@ -40,8 +40,9 @@ func (m *meal) serve(ctx context.Context, all []campaign.Campaign, urgentRoom, o
 	return err
 }
 
-// fetch reads which rows of later are due. Those of campaigns that do not run
-// are taken out, or they would stand in the way; the walk after a resume finds them.
+// fetch reads which rows of later are due, the longest due first. Those of
+// campaigns that do not run are taken out, or they would stand in the way; the
+// walk after a resume finds them.
 func (m *meal) fetch(ctx context.Context, limit int) error {
 	if limit == 0 || time.Since(m.fetched) < laterEvery {
 		return nil
@@ -59,7 +60,10 @@ func (m *meal) fetch(ctx context.Context, limit int) error {
 			out = append(out, ref)
 		}
 	}
-	return m.pool.Store.Fed(ctx, out...)
+	if err := m.pool.Store.Fed(ctx, out...); err != nil || len(refs) < limit {
+		return err
+	}
+	return m.hurry(ctx)
 }
 
 // deal shares the places among the campaigns of a class and feeds each.

@@ -42,6 +42,7 @@ type walk struct {
 	going      bool
 	chunk      int64   // what to read next; -1 is the end
 	rows       []int64 // read, and not looked at yet
+	ripe       int64   // an urgent campaign's chunk to look at next, see hurry
 	// suspects are task ids that are taken though they are in no list, and those
 	// of the walk before. What is there twice was lost by the queue.
 	suspects, before map[string]bool
