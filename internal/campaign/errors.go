@@ -159,10 +159,10 @@ type ErrHoles struct {
 
 // Error implements error.
 func (e ErrHoles) Error() string {
-	lost := fmt.Sprintf("pieces of the roster of %s are missing in Redis: %d of %d, the first with rows %d to %d",
-		e.ID, e.Missing, e.Chunks, e.First, e.First+roster.ChunkRows-1)
+	lost := fmt.Sprintf("pieces of its roster are missing in Redis: %d of %d, the first with rows %d to %d",
+		e.Missing, e.Chunks, e.First, e.First+roster.ChunkRows-1)
 	if e.State == Loading || e.State == Draft {
-		return lost + ". Nothing was sent. Find out why (a failover, evictions, another program), then load again with the same command"
+		return lost + ". Nothing was sent. Find out why (a failover, evictions, another program), then load the file again under this id"
 	}
 	return fmt.Sprintf("%s is loaded already and is %s, but %s. Those of their users who were not called end as RosterDamaged: "+
 		"restore the pieces from a backup of Redis, or load these users again under another id", e.ID, e.State, lost)

@@ -53,6 +53,19 @@ func (s *Store) whole(ctx context.Context, c Campaign) error {
 	return err
 }
 
+// startable refuses a draft that is not whole. What is no draft is refused by the
+// script.
+func (s *Store) startable(ctx context.Context, id string) error {
+	c, err := s.Campaign(ctx, id)
+	if errors.As(err, new(ErrUnknown)) || err == nil && c.State != Draft {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.whole(ctx, c)
+}
+
 // written refuses to end a load whose chunks are not all there.
 func (l *loader) written(ctx context.Context, chunks int64) error {
 	found, err := l.holes(ctx, l.spec.ID, chunks)

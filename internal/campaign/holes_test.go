@@ -51,7 +51,7 @@ func TestALoadWhoseChunkRedisLostDoesNotEndAndTheNextOneWritesIt(t *testing.T) {
 	close(g.open)
 	err := <-ended
 	e := wantErr[ErrHoles](t, err)
-	if e.State != Loading || e.Missing != 1 || e.Chunks != 5 || e.First != roster.ChunkRows || !strings.Contains(err.Error(), "load again") {
+	if e.State != Loading || e.Missing != 1 || e.Chunks != 5 || e.First != roster.ChunkRows || !strings.Contains(err.Error(), "load the file again") {
 		t.Errorf("err = %v", err)
 	}
 	if c := l.campaign("c"); c.State != Loading {
@@ -78,6 +78,18 @@ func TestADraftThatLostAChunkIsLoadedAnew(t *testing.T) {
 			t.Error("its rows are taken for those that were there before")
 		}
 	}
+}
+
+func TestADraftThatLostAChunkIsNotStarted(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	l.draft("c", 3000)
+	l.lose("c", 1)
+	if e := wantErr[ErrHoles](t, l.Start(t.Context(), "c", 3000)); e.State != Draft || e.Missing != 1 {
+		t.Errorf("err = %v", e)
+	}
+	l.draft("c", 3000)
+	l.ok(l.Start(t.Context(), "c", 3000))
 }
 
 // It cannot be loaded anew: its rows may have been called.

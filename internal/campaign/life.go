@@ -7,8 +7,13 @@ import (
 	"strconv"
 )
 
-// Start lets a draft run. The number to confirm is its total.
+// Start lets a draft run. The number to confirm is its total. One that lost
+// chunks since it was loaded is refused with [ErrHoles]: it can be loaded anew,
+// and once it runs it cannot.
 func (s *Store) Start(ctx context.Context, id string, confirm int64) error {
+	if err := s.startable(ctx, id); err != nil {
+		return fmt.Errorf("start %s: %w", id, err)
+	}
 	_, err := s.life(ctx, command{verb: "start", id: id, confirm: confirm, of: "users in the plan"})
 	return err
 }
