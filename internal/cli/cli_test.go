@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -125,6 +127,20 @@ func TestNextStepsAreForTheProgramAsItWasCalled(t *testing.T) {
 	}
 	if got := Name([]string{"/usr/bin/rekey-worker.exe"}); got != "rekey-worker" {
 		t.Error(got)
+	}
+	for _, name := range []string{"rekey-worker", "rekey-enqueue", "rekey-campaign"} {
+		p := &Program{Name: name, config: filepath.Join(t.TempDir(), "rekey.yaml"), Getenv: func(string) string { return "" }}
+		want := "there is no " + p.config + ": write one with  rekey-worker init --region REGION --client-id ID --config " + p.config + "  or name yours"
+		if _, err := p.Config(); Code(err) != CodeUsage || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := os.WriteFile(p.config, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// A file that is there, init would leave as it is.
+		if _, err := p.FullConfig(); Code(err) != CodeUsage || !strings.Contains(err.Error(), " is empty: remove it, and write one with  rekey-worker init") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	p := &Program{config: "/etc/it's/rekey.yaml"}
 	if got := p.ConfigFlag(); got != ` --config '/etc/it'\''s/rekey.yaml'` {

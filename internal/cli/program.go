@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -35,10 +36,20 @@ func (p *Program) Sibling(own, other string) string {
 	return other
 }
 
+// called is [Program.Sibling] where it is not known which command this is.
+func (p *Program) called(other string) string {
+	for _, own := range []string{"worker", "enqueue", "campaign"} {
+		if strings.HasSuffix(p.Name, own) {
+			return p.Sibling(own, other)
+		}
+	}
+	return other
+}
+
 // Set makes root speak as all commands do that have a configuration.
 func (p *Program) Set(root *cobra.Command) *cobra.Command {
 	p.Plain(root)
-	root.PersistentFlags().StringVar(&p.config, "config", "", "the configuration (default $REKEY_CONFIG, then rekey.yaml)")
+	root.PersistentFlags().StringVar(&p.config, "config", "", "the configuration (default $REKEY_CONFIG, then "+config.DefaultPath+", then "+config.SystemPath+")")
 	return root
 }
 
@@ -102,13 +113,27 @@ func Verbs(root *cobra.Command) {
 // Config reads the configuration of a command that talks to Redis alone.
 func (p *Program) Config() (*config.Config, error) {
 	c, err := config.LoadWithoutClientSecrets(p.config, p.Getenv)
-	return c, WithCode(CodeUsage, err)
+	return c, p.unconfigured(err)
 }
 
 // FullConfig reads the configuration with the clients' secrets.
 func (p *Program) FullConfig() (*config.Config, error) {
 	c, err := config.Load(p.config, p.Getenv)
-	return c, WithCode(CodeUsage, err)
+	return c, p.unconfigured(err)
+}
+
+// unconfigured says how to make a configuration where there is none.
+func (p *Program) unconfigured(err error) error {
+	var none config.ErrNone
+	if errors.As(err, &none) {
+		first := ""
+		if none.Empty {
+			first = "remove it, and "
+		}
+		err = fmt.Errorf("%w: %swrite one with  %s init --region REGION --client-id ID%s  or name yours with --config or REKEY_CONFIG",
+			err, first, p.called("worker"), p.ConfigFlag())
+	}
+	return WithCode(CodeUsage, err)
 }
 
 // ConfigFlag returns what must be added to a next step that is printed, so that

@@ -16,7 +16,7 @@ const testKey = "hunter2hunter2hunter2hunter2hunter2hunter2o="
 const fit = "region: eu-west-1, client_id: abc"
 
 var bad = []struct{ name, text, want string }{
-	{"empty", "", "rekey.yaml is empty: write one with  worker init"},
+	{"empty", "", "rekey.yaml is empty"},
 	{"only a comment", "# nothing\n", "rekey.yaml is empty"},
 	{"not YAML", "redis: [\n", "rekey.yaml:1: is not YAML: "},
 	{"a tab", "pools:\n\tprod: {}\n", "rekey.yaml:2: is not YAML: found character that cannot start any token"},

@@ -11,18 +11,13 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 )
-
-// DefaultPath is read when neither --config nor REKEY_CONFIG names a file.
-const DefaultPath = "rekey.yaml"
 
 // Config is what the file and the environment say, with the defaults filled in.
 type Config struct {
@@ -89,7 +84,7 @@ type Quota struct {
 func (q Quota) Rate() float64 { return q.Limit * q.Share / (1 + q.Echo) }
 
 // Load reads the file at path, else the one that REKEY_CONFIG names, else
-// rekey.yaml, and lets the environment override it.
+// [DefaultPath], else [SystemPath], and lets the environment override it.
 func Load(path string, getenv func(string) string) (*Config, error) {
 	return load(path, getenv, true)
 }
@@ -102,14 +97,9 @@ func LoadWithoutClientSecrets(path string, getenv func(string) string) (*Config,
 }
 
 func load(path string, getenv func(string) string, secrets bool) (*Config, error) {
-	path = firstOf(path, getenv("REKEY_CONFIG"), DefaultPath)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no %s: write one with  worker init --region REGION --client-id ID,"+
-			" or name yours with --config or REKEY_CONFIG", path)
-	}
+	path, text, err := find(places(path, getenv))
 	if err != nil {
-		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
+		return nil, err
 	}
 	f := &file{name: path, dir: filepath.Dir(path), getenv: getenv, clientSecrets: secrets}
 	c, err := f.parse(text)

@@ -3,9 +3,12 @@ package config
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,14 +225,43 @@ func TestThePoolIsTheOnlyOneOrTheNamedOne(t *testing.T) {
 	}
 }
 
-func TestAMissingFileSaysHowToMakeOne(t *testing.T) {
+func TestAFileThatIsNamedIsLookedForNowhereElse(t *testing.T) {
 	t.Parallel()
-	_, err := Load(filepath.Join(t.TempDir(), "rekey.yaml"), env())
-	if err == nil || !strings.Contains(err.Error(), "worker init --region") {
-		t.Errorf("%v", err)
+	path := filepath.Join(t.TempDir(), "rekey.yaml")
+	for _, load := range []func() (*Config, error){
+		func() (*Config, error) { return Load(path, env()) },
+		func() (*Config, error) { return LoadWithoutClientSecrets("", env("REKEY_CONFIG", path)) },
+	} {
+		var none ErrNone
+		if _, err := load(); !errors.As(err, &none) || err.Error() != "there is no "+path {
+			t.Errorf("%v", err)
+		}
 	}
 	if _, err := Load(t.TempDir(), env()); err == nil || !strings.Contains(err.Error(), "cannot be read") {
 		t.Errorf("a directory: %v", err)
+	}
+}
+
+func TestWithoutANameTheFileIsTheDirectorysOwnAndElseThePackages(t *testing.T) {
+	t.Parallel()
+	if got := places("", env()); runtime.GOOS != "windows" && !slices.Equal(got, []string{"rekey.yaml", "/etc/rekey/rekey.yaml"}) {
+		t.Errorf("it is looked for at %v", got)
+	}
+	here, etc := filepath.Join(t.TempDir(), "rekey.yaml"), filepath.Join(t.TempDir(), "rekey.yaml")
+	paths := []string{here, etc}
+	if _, _, err := find(paths); err == nil || err.Error() != "there is no "+here+" and no "+etc {
+		t.Errorf("neither: %v", err)
+	}
+	write(t, filepath.Dir(etc), "rekey.yaml", "b")
+	if path, text, err := find(paths); path != etc || string(text) != "b" || err != nil {
+		t.Errorf("the package's alone: %s, %q, %v", path, text, err)
+	}
+	write(t, filepath.Dir(here), "rekey.yaml", "a")
+	if path, text, err := find(paths); path != here || string(text) != "a" || err != nil {
+		t.Errorf("both: %s, %q, %v", path, text, err)
+	}
+	if path, _, err := find([]string{t.TempDir(), etc}); err == nil {
+		t.Errorf("the first cannot be read, and it took %s", path)
 	}
 }
 

@@ -70,7 +70,7 @@ func (f *file) root(text []byte) (node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var doc yaml.Node
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) {
-		return node{}, fmt.Errorf("%s is empty: write one with  worker init --region REGION --client-id ID", f.name)
+		return node{}, ErrNone{Paths: []string{f.name}, Empty: true}
 	} else if err != nil {
 		return node{}, f.syntax(err)
 	}
