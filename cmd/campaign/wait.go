@@ -64,7 +64,7 @@ func (p *program) until(ctx context.Context, t *target, id string, timeout time.
 			return fmt.Errorf("%s is %s after %s: %s of %s users are done with; it goes on",
 				id, v.State, timeout, cli.Count(final), cli.Count(v.Total))
 		}
-		progress.Show(final, v.Total, note(v))
+		progress.Show(final, v.Total, notes(v)...)
 	}
 	return interrupted(ctx.Err(), id)
 }
@@ -81,16 +81,20 @@ func ended(v view) bool {
 	return s.Ended() && v.Counts.Calling == 0 || s == campaign.Halted
 }
 
-// note is what progress says behind the percentage.
-func note(v view) string {
-	text := fmt.Sprintf("%s accepted, %s dead, %s", cli.Count(v.Counts.Accepted), cli.Count(v.Counts.Dead), cli.Rate(v.Rate.Measured))
+// notes are what progress says behind the percentage, where there is no room the
+// last alone.
+func notes(v view) []string {
+	so := v.State
 	switch {
 	case v.State != string(campaign.Running):
-		return text + ", " + v.State
 	case v.ends.IsZero():
-		return text + ", " + v.LimitedBy
+		so = v.LimitedBy
+	default:
+		so = "ends " + cli.Minute(v.ends)
 	}
-	return text + ", ends " + cli.Minute(v.ends)
+	return []string{
+		fmt.Sprintf("%s accepted, %s dead, %s, %s", cli.Count(v.Counts.Accepted), cli.Count(v.Counts.Dead), cli.Rate(v.Rate.Measured), so), so,
+	}
 }
 
 // end says how the campaign ended, and with which code.

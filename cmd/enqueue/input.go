@@ -94,7 +94,7 @@ func (in *input) name() string {
 	if n := len(in.files); n > 1 {
 		return cli.Count(n) + " files"
 	}
-	return in.files[0].name()
+	return filepath.Base(in.files[0].name())
 }
 
 // inputFile is one FILE.

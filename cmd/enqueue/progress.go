@@ -46,20 +46,22 @@ func (p *progress) show() {
 			return
 		case <-tick.C:
 			read, rows := p.read.Load(), p.rows.Load()
-			p.Show(read, p.size, note(read, rows, p.size, time.Since(p.start)))
+			p.Show(read, p.size, notes(read, rows, p.size, time.Since(p.start))...)
 		}
 	}
 }
 
-// note is what stands behind the bar.
-func note(read, rows, size int64, took time.Duration) string {
-	perSecond := float64(rows) / max(took.Seconds(), 0.001)
-	s := fmt.Sprintf("%s rows, %.0f MB, %s/s", cli.Count(rows), float64(read)/1e6, cli.Count(int64(perSecond)))
-	if size > 0 && read > 0 {
-		left := time.Duration(float64(took) * float64(size-read) / float64(read))
-		s += ", " + cli.Span(max(left, 0)) + " left"
+// notes are what stands behind the bar, the longest first: where there is no
+// room, what is left to know is how long it takes yet.
+func notes(read, rows, size int64, took time.Duration) []string {
+	count := cli.Count(rows) + " rows"
+	bytes := fmt.Sprintf(", %.0f MB", float64(read)/1e6)
+	speed := ", " + cli.Count(int64(float64(rows)/max(took.Seconds(), 0.001))) + "/s"
+	if size <= 0 || read <= 0 {
+		return []string{count + bytes + speed, count + speed, count}
 	}
-	return s
+	left := cli.Span(max(time.Duration(float64(took)*float64(size-read)/float64(read)), 0)) + " left"
+	return []string{count + bytes + speed + ", " + left, count + speed + ", " + left, count + ", " + left, left}
 }
 
 // end takes the bar away. It may be called again, and of none.

@@ -269,8 +269,26 @@ func TestProgressFitsIntoTheTerminal(t *testing.T) {
 		2:   "…",
 	} {
 		p.width = func() int { return width }
-		got := p.line(50, 100, "12,345,678 rows, 450 MB, 1,024,000/s, 45 s left")
+		got := p.line(50, 100, []string{"12,345,678 rows, 450 MB, 1,024,000/s, 45 s left"})
 		if got != want || utf8.RuneCountInString(got) >= width {
+			t.Errorf("%d columns:\n%s\n%s", width, got, want)
+		}
+	}
+}
+
+func TestWhatIsLeftOfALineThatHasNoRoomIsTheTime(t *testing.T) {
+	t.Parallel()
+	p := &Progress{what: "users-prod-eu-west-1-2026-11-23.csv"}
+	notes := []string{"1,307,715 rows, 45 MB, 312,345/s, 3 min left", "1,307,715 rows, 312,345/s, 3 min left", "1,307,715 rows, 3 min left", "3 min left"}
+	for width, want := range map[int]string{
+		120: "users-prod-eu-west-1-2026-11-23.csv [##############...............] 50.0 % 1,307,715 rows, 45 MB, 312,345/s, 3 min left",
+		80:  "users-prod-eu…26-11-23.csv [##...] 50.0 % 1,307,715 rows, 312,345/s, 3 min left",
+		60:  "users-pro…11-23.csv 50.0 % 1,307,715 rows, 3 min left",
+		40:  "users-…23.csv 50.0 % 3 min left",
+		20:  "users-…3.csv 50.0 …",
+	} {
+		p.width = func() int { return width }
+		if got := p.line(50, 100, notes); got != want || utf8.RuneCountInString(got) >= width {
 			t.Errorf("%d columns:\n%s\n%s", width, got, want)
 		}
 	}

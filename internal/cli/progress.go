@@ -18,6 +18,7 @@ const (
 	firstAfter = time.Second
 	barWidth   = 30
 	leastBar   = 5
+	leastName  = 12
 )
 
 // Progress shows how far something is: a bar on a terminal, a plain line every
@@ -41,9 +42,10 @@ func (p *Program) Progress(what string) *Progress {
 	return n
 }
 
-// Show says that done of total have been done; note comes behind it. A total of
-// 0 is not known.
-func (p *Progress) Show(done, total int64, note string) {
+// Show says that done of total have been done; a note comes behind it: the
+// first where there is room, or else one of the others, which are shorter. A
+// total of 0 is not known.
+func (p *Progress) Show(done, total int64, notes ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	every := lineEvery
@@ -56,11 +58,11 @@ func (p *Progress) Show(done, total int64, note string) {
 	p.last = time.Now()
 	if p.terminal {
 		// An earlier line may have been longer.
-		_, _ = fmt.Fprint(p.w, lineStart+p.line(done, total, note)+clearLine)
+		_, _ = fmt.Fprint(p.w, lineStart+p.line(done, total, notes)+clearLine)
 		p.drawn = true
 		return
 	}
-	_, _ = fmt.Fprintf(p.w, "%s: %s\n", p.what, strings.TrimSpace(Percent(done, total)+" "+note))
+	_, _ = fmt.Fprintf(p.w, "%s: %s\n", p.what, strings.TrimSpace(Percent(done, total)+" "+notes[0]))
 }
 
 // End takes the bar off the terminal.
@@ -74,20 +76,31 @@ func (p *Progress) End() {
 }
 
 // line fits into the terminal's width, since what is longer would stay and be
-// repeated below: the bar gives way first, then the end.
-func (p *Progress) line(done, total int64, note string) string {
+// repeated below. A long name gives way first, in its middle, then the longer
+// notes, then the bar, then all notes but the shortest, and at last the end.
+func (p *Progress) line(done, total int64, notes []string) string {
 	most := p.width() - 1
-	rest := strings.Join(words(p.what, Percent(done, total), note), " ")
-	room := min(most-utf8.RuneCountInString(rest)-len(" []"), barWidth)
-	if total > 0 && room >= leastBar {
-		return strings.Join(words(p.what, Bar(done, total, room), Percent(done, total), note), " ")
+	what, percent := middle(p.what, max(most/3, leastName)), Percent(done, total)
+	for _, note := range notes[:max(len(notes)-1, 1)] {
+		room := min(most-length(what, percent, note)-len(" []"), barWidth)
+		if total > 0 && room >= leastBar {
+			return join(what, Bar(done, total, room), percent, note)
+		}
 	}
-	return cut(rest, most)
+	for _, note := range notes {
+		if length(what, percent, note) <= most {
+			return join(what, percent, note)
+		}
+	}
+	return cut(join(what, percent, notes[len(notes)-1]), most)
 }
 
-// words are those that are not empty.
-func words(all ...string) []string {
-	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+// length is the characters of a line.
+func length(all ...string) int { return utf8.RuneCountInString(join(all...)) }
+
+// join makes a line of the words that are not empty.
+func join(all ...string) string {
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
 }
 
 // Bar draws a share of a total.

@@ -81,6 +81,16 @@ func cut(l string, most int) string {
 	return l
 }
 
+// middle cuts a name in its middle: both its ends say which it is.
+func middle(name string, most int) string {
+	runes := []rune(name)
+	if len(runes) <= most {
+		return name
+	}
+	head := most / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(most-head-1):])
+}
+
 // wrapped breaks a line between words; what follows is indented. A word that
 // has no room stays whole, so that it can be copied.
 func wrapped(l string, most, indent int) []string {
