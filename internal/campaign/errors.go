@@ -128,6 +128,9 @@ func (e ErrStale) Error() string {
 type ErrDamaged struct {
 	// Key is the chunk's in Redis.
 	Key string
+	// Ledger: it is a chunk of the ledger. A roster never changes; an older copy of
+	// the ledger has forgotten calls.
+	Ledger bool
 	// Campaign and the rows that the chunk holds.
 	Campaign    string
 	First, Last int64
@@ -140,8 +143,11 @@ func (e ErrDamaged) Error() string {
 	if e.First == e.Last {
 		rows = fmt.Sprintf("row %d", e.First)
 	}
-	return fmt.Sprintf("%s of %s cannot be read, %s is damaged: %v; restore it from a backup of Redis, or load these users again under another id",
-		rows, e.Campaign, e.Key, e.Err)
+	next := "put this key alone back from a backup of Redis, or load these users again under another id"
+	if e.Ledger {
+		next = "put no older copy back, it has forgotten calls; what ends as LedgerDamaged can be replayed once a code's life is over"
+	}
+	return fmt.Sprintf("%s of %s cannot be read, %s is damaged: %v; %s", rows, e.Campaign, e.Key, e.Err, next)
 }
 
 // Unwrap returns the error underneath.

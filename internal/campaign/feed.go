@@ -88,7 +88,7 @@ func (s *Store) Ahead(ctx context.Context, c Campaign, n int) (rows []int64, nex
 	next = c.Cursor
 	for read := 0; read < aheadChunks && next < c.Total && len(rows) < n; read++ {
 		end := min((chunkOf(next)+1)*roster.ChunkRows, c.Total)
-		chunk, err := s.records(ctx, c, next, end)
+		chunk, err := s.records(ctx, c, chunkOf(next))
 		if Unreadable(err) {
 			damages, next = append(damages, err), end
 			continue
@@ -96,8 +96,8 @@ func (s *Store) Ahead(ctx context.Context, c Campaign, n int) (rows []int64, nex
 		if err != nil {
 			return nil, c.Cursor, err
 		}
-		for first := next; next < end && len(rows) < n; next++ {
-			if r, err := recordAt(chunk, int(next-first)); err != nil || r.State == Planned {
+		for ; next < end && len(rows) < n; next++ {
+			if r, err := recordAt(chunk, int(next%roster.ChunkRows)); err != nil || r.State == Planned {
 				rows = append(rows, next)
 			}
 		}
@@ -105,16 +105,14 @@ func (s *Store) Ahead(ctx context.Context, c Campaign, n int) (rows []int64, nex
 	return rows, next, errors.Join(damages...)
 }
 
-// records reads the records of rows [from, end) of one chunk.
-func (s *Store) records(ctx context.Context, c Campaign, from, end int64) ([]byte, error) {
-	first := from % roster.ChunkRows
-	b, err := s.rdb.GetRange(ctx, s.keys.ledger(c.ID, chunkOf(from)),
-		first*recordBytes, (first+end-from)*recordBytes-1).Bytes()
+// records reads a chunk's records.
+func (s *Store) records(ctx context.Context, c Campaign, chunk int64) ([]byte, error) {
+	b, err := s.rdb.GetRange(ctx, s.keys.ledger(c.ID, chunk), 0, roster.ChunkRows*recordBytes-1).Bytes()
 	switch {
 	case err == nil:
 		return b, nil
 	case keysOwn(err):
-		return nil, s.ledgerDamage(c, chunkOf(from))(int(first), int(first+end-from)-1, err)
+		return nil, s.ledgerDamage(c, chunk)(0, int(min(roster.ChunkRows, c.Total-chunk*roster.ChunkRows))-1, err)
 	}
 	return nil, fmt.Errorf("ledger of %s: %w", c.ID, err)
 }

@@ -151,8 +151,8 @@ func (f *finding) add(ctx context.Context, t task, hits []hit) error {
 
 // recordsOf reads the records of the rows, and then the campaign's generation:
 // a record that is missing is a planned row only while the campaign is there.
-func (f *finding) recordsOf(ctx context.Context, c Campaign, hits []hit) ([]*redis.StringCmd, string, error) {
-	records := make([]*redis.StringCmd, len(hits))
+func (f *finding) recordsOf(ctx context.Context, c Campaign, hits []hit) ([]recordCmd, string, error) {
+	records := make([]recordCmd, len(hits))
 	var generation *redis.StringCmd
 	_, err := f.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, h := range hits {

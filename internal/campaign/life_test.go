@@ -234,7 +234,8 @@ func TestErrorsSayWhatIsPossible(t *testing.T) {
 		"campaign show breach":            ErrStale{"breach"},
 		"load the file again":             ErrExpired{"breach"},
 		"--username-column":               ErrNobody{ID: "breach"},
-		"restore it from a backup":        ErrDamaged{Campaign: "breach"},
+		"back from a backup":              ErrDamaged{Campaign: "breach"},
+		"put no older copy back":          ErrDamaged{Campaign: "breach", Ledger: true},
 	} {
 		if text := e.Error(); !strings.Contains(text, "breach") || !strings.Contains(text, next) {
 			t.Errorf("%T does not name the campaign and what to do (%s): %s", e, next, text)

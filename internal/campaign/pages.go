@@ -159,6 +159,6 @@ type damageIn func(first, last int, err error) error
 func (s *Store) ledgerDamage(c Campaign, chunk int64) damageIn {
 	from := chunk * roster.ChunkRows
 	return func(first, last int, err error) error {
-		return ErrDamaged{Key: s.keys.ledger(c.ID, chunk), Campaign: c.ID, First: from + int64(first), Last: from + int64(last), Err: err}
+		return ErrDamaged{Key: s.keys.ledger(c.ID, chunk), Ledger: true, Campaign: c.ID, First: from + int64(first), Last: from + int64(last), Err: err}
 	}
 }

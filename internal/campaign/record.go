@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -106,10 +107,18 @@ func (r Record) Bytes() []byte {
 	return b
 }
 
-// recordAt reads the record of a slot of a chunk. What a chunk does not reach is
-// 0, as Redis pads it: an absent record is planned.
+// recordAt reads the record of a slot of a chunk. Without a chunk all its rows are
+// planned. The first transition makes it as long as it ever is: what a shorter one
+// does not reach was there, and is lost.
 func recordAt(chunk []byte, slot int) (Record, error) {
-	var b [recordBytes]byte
-	copy(b[:], chunk[min(slot*recordBytes, len(chunk)):])
-	return ParseRecord(b[:])
+	if len(chunk) == 0 {
+		return Record{}, nil
+	}
+	from := slot * recordBytes
+	if len(chunk) < from+recordBytes {
+		return Record{}, errCut
+	}
+	return ParseRecord(chunk[from : from+recordBytes])
 }
+
+var errCut = errors.New("it was cut short")

@@ -107,26 +107,41 @@ func (s *Store) liveOf(username reset.Personal) string {
 // Record is a plain look at what the ledger knows of a row, or [ErrDamaged]. It
 // does not check the generation: a decision is made by [Store.Begin] alone.
 func (s *Store) Record(ctx context.Context, ref reset.Ref) (Record, error) {
-	r, err := s.readRecord(ref, s.getRecord(ctx, s.rdb, ref))
+	var got recordCmd
+	_, _ = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its own error
+		got = s.getRecord(ctx, p, ref)
+		return nil
+	})
+	r, err := s.readRecord(ref, got)
 	if err != nil {
 		err = fmt.Errorf("record of %s: %w", ref, err)
 	}
 	return r, err
 }
 
-// getRecord asks for a row's record, by itself or within a pipeline.
-func (s *Store) getRecord(ctx context.Context, by redis.Cmdable, ref reset.Ref) *redis.StringCmd {
-	from := ref.Row % roster.ChunkRows * recordBytes
-	return by.GetRange(ctx, s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), from, from+recordBytes-1)
+// recordCmd asks for a row's record, and before that whether its chunk is there:
+// in this order a chunk that is there reaches the record, or was cut short.
+type recordCmd struct{ chunk, record *redis.StringCmd }
+
+// getRecord asks for a row's record within a pipeline.
+func (s *Store) getRecord(ctx context.Context, by redis.Cmdable, ref reset.Ref) recordCmd {
+	key, from := s.keys.ledger(ref.Campaign, chunkOf(ref.Row)), ref.Row%roster.ChunkRows*recordBytes
+	return recordCmd{by.GetRange(ctx, key, 0, 0), by.GetRange(ctx, key, from, from+recordBytes-1)}
 }
 
 // readRecord reads what getRecord was answered.
-func (s *Store) readRecord(ref reset.Ref, got *redis.StringCmd) (Record, error) {
-	b, err := got.Bytes()
+func (s *Store) readRecord(ref reset.Ref, got recordCmd) (Record, error) {
+	b, err := got.record.Bytes()
 	if err != nil {
 		return Record{}, s.ofRecord(ref, err)
 	}
-	r, err := recordAt(b, 0)
+	var r Record
+	switch {
+	case len(b) == recordBytes:
+		r, err = ParseRecord(b)
+	case len(b) > 0 || got.chunk.Val() != "":
+		err = errCut
+	}
 	if err != nil {
 		err = s.damagedRecord(ref, err)
 	}
@@ -144,7 +159,7 @@ func (s *Store) ofRecord(ref reset.Ref, err error) error {
 
 func (s *Store) damagedRecord(ref reset.Ref, err error) error {
 	key := s.keys.ledger(ref.Campaign, chunkOf(ref.Row))
-	return ErrDamaged{Key: key, Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
+	return ErrDamaged{Key: key, Ledger: true, Campaign: ref.Campaign, First: ref.Row, Last: ref.Row, Err: err}
 }
 
 // codec packs and unpacks what is stored of a campaign's roster.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rekeyhq/rekey/internal/reset"
 	"github.com/rekeyhq/rekey/internal/roster"
 )
 
@@ -13,7 +14,7 @@ import (
 // Redis, the queue's tasks go by the records, and a campaign with calls in flight
 // can neither end nor be deleted. So it is done whatever a campaign's state is.
 func (s *Store) unlisted(ctx context.Context) (doubts int, err error) {
-	all, err := s.Campaigns(ctx)
+	all, err := s.readable(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -50,7 +51,7 @@ func (s *Store) unlistedOf(ctx context.Context, c Campaign) (doubts int, err err
 }
 
 // lostSince looks at the open chunks for rows that have been calling since then,
-// or for longer. lost.lua leaves alone those that are in calls and younger.
+// or for longer, and are not in calls.
 func (s *Store) lostSince(ctx context.Context, c Campaign, since time.Time) (doubts int, err error) {
 	var unread []error
 	for chunk := int64(0); ; chunk++ {
@@ -69,16 +70,23 @@ func (s *Store) lostSince(ctx context.Context, c Campaign, since time.Time) (dou
 func (s *Store) lostIn(ctx context.Context, c Campaign, chunk int64, since time.Time) (doubts int, err error) {
 	first := chunk * roster.ChunkRows
 	end := min(first+roster.ChunkRows, c.Total)
-	records, err := s.records(ctx, c, first, end)
+	records, err := s.records(ctx, c, chunk)
 	if err != nil {
 		return 0, err
 	}
-	for row := first; row < end; row++ {
-		r, err := recordAt(records, int(row-first))
+	return s.lostAmong(ctx, c, records, rows{first, end}, since)
+}
+
+// rows are those from first on and before end, of one chunk.
+type rows struct{ first, end int64 }
+
+func (s *Store) lostAmong(ctx context.Context, c Campaign, records []byte, among rows, since time.Time) (doubts int, err error) {
+	for row := among.first; row < among.end; row++ {
+		r, err := recordAt(records, int(row%roster.ChunkRows))
 		if err != nil || r.State != Calling || r.At.After(since) {
 			continue
 		}
-		lost, err := s.lost(ctx, c.Ref(row))
+		lost, err := s.unlistedRow(ctx, c.Ref(row))
 		if err != nil {
 			return doubts, err
 		}
@@ -87,4 +95,16 @@ func (s *Store) lostIn(ctx context.Context, c Campaign, chunk int64, since time.
 		}
 	}
 	return doubts, nil
+}
+
+// unlistedRow leaves what is in calls to the look.
+func (s *Store) unlistedRow(ctx context.Context, ref reset.Ref) (bool, error) {
+	listed, err := s.rdb.HExists(ctx, s.keys.calls(), member(ref)).Result()
+	if err != nil {
+		return false, fmt.Errorf("calls: %w", err)
+	}
+	if listed {
+		return false, nil
+	}
+	return s.lost(ctx, ref)
 }

@@ -26,6 +26,7 @@ func TestADamagedRecordCostsItsOwnRowAndTheCampaignEnds(t *testing.T) {
 	names := users(n)
 	r := newRig(t, 400, cognitosim.Options{Users: cognitosim.Users{N: n}})
 	r.load("breach", names, func(s *campaign.Spec) { s.Guard = campaign.Guard{} })
+	r.rdb.SetRange(t.Context(), ledgerKey("breach", 0), 8*roster.ChunkRows+1, "\x00") // as the first call makes it
 	for _, row := range []int64{5, 7} {
 		if err := r.rdb.SetRange(t.Context(), ledgerKey("breach", 0), 8*row, "\x09").Err(); err != nil {
 			t.Fatal(err)

@@ -79,5 +79,11 @@ write('HSET', CALLS, member(row), token .. ' ' .. int(NOW_MS))
 write('SET', LIVE, member(row) .. ' ' .. token, 'PX', int(life))
 write('HDEL', DOUBTS, member(row))
 transition(row, old, new)
+if uneven() then
+  writes = {}
+  halt_uneven()
+  apply()
+  return answer('stopped')
+end
 commit()
 return answer('go')

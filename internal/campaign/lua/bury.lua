@@ -9,6 +9,8 @@ local c = redis.call('HMGET', CAMPAIGN, 'generation', 'total')
 if c[1] ~= ARGV[2] or row >= tonumber(c[2]) then return 'gone' end
 local old = read(row)
 if old.state == CALLING or FINAL[old.state] and not old.damaged then return 'other' end
+-- It was mended since it was seen to be damaged.
+if cause == CAUSE_LEDGER_DAMAGED and not old.damaged then return 'other' end
 -- A doubt may have been sent: it becomes a dead letter that still says so. So
 -- may a row of which nobody knows what it was.
 local doubtful = old.state == IN_DOUBT or old.damaged

@@ -28,7 +28,35 @@ local function will_be(field)
   return number_in(field, redis.call('HGET', CAMPAIGN, field)) + (deltas[field] or 0)
 end
 
+-- is_damaged: a record of it was; then its counters are right in their sum alone.
+local function is_damaged() return deltas.damaged or redis.call('HEXISTS', CAMPAIGN, 'damaged') == 1 end
+
+-- uneven reports whether a state has fewer rows than leave it: the ledger is not
+-- the one that was counted.
+local function uneven()
+  for _, name in pairs(NAMES) do
+    if (deltas[name] or 0) < 0 and will_be(name) < 0 then return not is_damaged() end
+  end
+  return false
+end
+
+-- make_up: a row whose record was lost was taken off a counter that it was not in.
+-- That one is found short later, and another is over: one of those that are not
+-- final either, or else one that is.
+local function make_up()
+  for _, name in pairs(NAMES) do
+    local short = (deltas[name] or 0) < 0 and math.max(-will_be(name), 0) or 0
+    for _, from in ipairs({'planned', 'waiting', 'in_doubt', 'accepted', 'skipped', 'dead', 'parked'}) do
+      local n = math.min(short, math.max(will_be(from), 0))
+      count(name, n)
+      count(from, -n)
+      short = short - n
+    end
+  end
+end
+
 local function count_up()
+  if is_damaged() then make_up() end
   for field, n in pairs(deltas) do
     if n ~= 0 and counts(redis.call('HGET', CAMPAIGN, field)) then
       write('HINCRBY', CAMPAIGN, field, int(n))
@@ -38,15 +66,31 @@ local function count_up()
   end
 end
 
--- close_chunk counts the chunk's final rows and clears its bit with the last.
-local function close_chunk()
+-- closed is the chunk that this script closes, if it does.
+local closed
+
+-- close_chunk writes how many of the chunk's rows are final, and clears its bit
+-- with the last.
+local function close_chunk(n)
+  refill(chunk)
   local total = tonumber(redis.call('HGET', CAMPAIGN, 'total'))
-  local hi, lo = string.byte(redis.call('GETRANGE', LEDGER, int(RECORDS), int(RECORDS + 1)), 1, 2)
   local rows = math.min(CHUNK_ROWS, total - chunk * CHUNK_ROWS)
-  -- Of a damaged chunk the count may be missing, or any number.
-  local n = math.max(0, math.min((hi or 0) * 256 + (lo or 0) + finals, rows))
+  -- Of a damaged chunk the count may be any number.
+  n = math.max(0, math.min(n, rows))
   write('SETRANGE', LEDGER, int(RECORDS), string.char(math.floor(n / 256), n % 256))
   write('SETBIT', OPEN, int(chunk), n < rows and '1' or '0')
+  if n == rows then closed = chunk end
+end
+
+-- all_closed: no chunk has a row to do, but perhaps the one that is closed now.
+local function all_closed()
+  local open, at = redis.call('GETRANGE', OPEN, '0', '-1'), 0
+  while true do
+    at = string.find(open, '[^%z]', at + 1)
+    if not at then return true end
+    local only = closed and at == math.floor(closed / 8) + 1 and string.byte(open, at) == 2 ^ (7 - closed % 8)
+    if not only then return false end
+  end
 end
 
 -- even_out: with every row final no other counter has one. After a record that
@@ -62,13 +106,14 @@ local function even_out()
   end
 end
 
--- end_campaign makes it done when its last row is final. A standing campaign
+-- end_campaign makes it done when its last row is final: by its counters and by
+-- its chunks, since an older copy of one brings rows back. A standing campaign
 -- still takes rows until its day is over; standing is that second.
 local function end_campaign()
   local c = redis.call('HMGET', CAMPAIGN, 'state', 'total', 'standing', 'damaged')
   local rows = will_be('accepted') + will_be('dead') + will_be('skipped') + will_be('parked')
   local can = c[1] == 'running' or c[1] == 'paused' or c[1] == 'halted'
-  if not can or rows ~= tonumber(c[2]) or NOW < (tonumber(c[3]) or 0) then return false end
+  if not can or rows ~= tonumber(c[2]) or NOW < (tonumber(c[3]) or 0) or not all_closed() then return false end
   write('HSET', CAMPAIGN, 'state', 'done', 'ended_at', int(NOW_MS), 'reason', '', 'next', '')
   if c[4] or deltas.damaged then even_out() end
   return true
@@ -104,13 +149,26 @@ local function guard()
   return {reason = reason, next = next}
 end
 
+-- halt_uneven: each such row may be called twice, and others never.
+local function halt_uneven()
+  if redis.call('HGET', CAMPAIGN, 'state') ~= 'running' then return nil end
+  local halted = {
+    reason = 'its ledger has rows that its counters have not: an older copy of a part of it was put back, so users may be called twice',
+    next = 'cancel it; once a code\'s life is over, load the users who still need a code under another id',
+  }
+  write('HSET', CAMPAIGN, 'state', 'halted', 'reason', halted.reason, 'next', halted.next)
+  return halted
+end
+
 -- commit writes what the transitions have gathered. It answers whether the
 -- campaign is done with it, and the guard's halt.
 local function commit()
+  local amiss = uneven()
   count_up()
-  if finals ~= 0 then close_chunk() end
+  if finals ~= 0 then close_chunk(finals_of(chunk) + finals) end
   local done, halted = ended and end_campaign(), nil
   if not done and window ~= '' then halted = guard() end
+  if not done and amiss then halted = halt_uneven() or halted end
   apply()
   return done, halted
 end

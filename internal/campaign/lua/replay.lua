@@ -23,9 +23,9 @@ local function wanted(r)
 end
 
 local held, moved = redis.call('GET', LEDGER) or '', 0
-for slot = 0, CHUNK_ROWS - 1 do
+for slot = 0, math.floor(math.min(#held, RECORDS) / RECORD) - 1 do
   local old = decode(held, slot)
-  if old.absent or moved == budget then break end
+  if moved == budget then break end
   if wanted(old) then
     local new = becomes(old, WAITING, old.cause)
     new.attempts = 0

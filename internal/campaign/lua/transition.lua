@@ -12,8 +12,10 @@
 -- commit() once, last: it alone writes. Other scripts use NOW, NOW_MS and, if they
 -- write more than once, write() and apply().
 --
--- A record whose state is none is damaged. read() gives it the state that it must
--- have been counted as, and old.damaged; the next transition writes a whole one.
+-- A record whose state is none is damaged, and so is one that its chunk does not
+-- reach: the first transition makes a chunk as long as it ever is. read() gives it
+-- the state that it must have been counted as, and old.damaged; the next transition
+-- writes a whole one.
 --
 -- Atomic because the record, the counters that add up to the total, the chunk's
 -- bit, later and the campaign's end must never be seen apart.
@@ -43,8 +45,8 @@ local function ceil_s(ms) return math.ceil(ms / 1000) end
 
 local function member(row) return ARGV[1] .. '#' .. int(row) .. ' ' .. ARGV[2] end
 
--- decode reads the record of a slot from a chunk. What the chunk does not reach
--- is 0, as Redis pads it: an absent record is planned.
+-- decode reads the record of a slot from a chunk. Without a chunk it is planned.
+-- Of a chunk that was cut short no script may ask for what it does not reach.
 local function decode(chunk, slot)
   local s, c, a, f, t1, t2, t3, t4 = string.byte(chunk, slot * RECORD + 1, slot * RECORD + RECORD)
   local time = (((t1 or 0) * 256 + (t2 or 0)) * 256 + (t3 or 0)) * 256 + (t4 or 0)
@@ -57,31 +59,66 @@ local function encode(r)
     math.floor(t / 16777216) % 256, math.floor(t / 65536) % 256, math.floor(t / 256) % 256, t % 256)
 end
 
+-- finals_in counts the final rows of a chunk that can be read.
+local function finals_in(held)
+  local n = 0
+  for slot = 0, math.floor(math.min(#held, RECORDS) / RECORD) - 1 do
+    if FINAL[decode(held, slot).state] then n = n + 1 end
+  end
+  return n
+end
+
+-- is_open reads the chunk's bit.
+local function is_open(chunk)
+  local at = int(math.floor(chunk / 8))
+  local byte = string.byte(redis.call('GETRANGE', OPEN, at, at)) or 0
+  return math.floor(byte / 2 ^ (7 - chunk % 8)) % 2 == 1
+end
+
+-- finals_of is how many final rows a chunk counts. Of one that was cut short it is
+-- as many as can be read, or all if the chunk was closed.
+local function finals_of(chunk)
+  local hi, lo = string.byte(redis.call('GETRANGE', LEDGER, int(RECORDS), int(RECORDS + 1)), 1, 2)
+  if lo then return hi * 256 + lo end
+  local held = redis.call('GET', LEDGER)
+  if held and not is_open(chunk) then return CHUNK_ROWS end
+  return finals_in(held or '')
+end
+
 -- counted_final reports whether a damaged record of the chunk was counted as
 -- final: then the chunk counts more of them than can be read.
-local function counted_final()
-  local held, seen = redis.call('GET', LEDGER), 0
-  for slot = 0, CHUNK_ROWS - 1 do
-    if FINAL[decode(held, slot).state] then seen = seen + 1 end
-  end
-  local hi, lo = string.byte(held, RECORDS + 1, RECORDS + 2)
-  return (hi or 0) * 256 + (lo or 0) > seen
+local function counted_final(row)
+  return finals_of(math.floor(row / CHUNK_ROWS)) > finals_in(redis.call('GET', LEDGER))
+end
+
+-- refill makes a chunk that was cut short as long as it was. What it had of records
+-- stays; the others are damaged, each of them.
+local refilled = false
+local function refill(chunk)
+  if refilled or redis.call('GETRANGE', LEDGER, int(RECORDS - 1), int(RECORDS - 1)) ~= '' then return end
+  local held = redis.call('GET', LEDGER) or ''
+  if held == '' then return end
+  refilled = true
+  local whole, n = math.floor(#held / RECORD), finals_of(chunk)
+  write('SETRANGE', LEDGER, int(whole * RECORD), string.rep('\255\0\0\0\0\0\0\0', CHUNK_ROWS - whole)
+    .. string.char(math.floor(n / 256), n % 256))
 end
 
 -- counted_as lists the states that a damaged record may have been counted as,
--- the likeliest first, by what else is known of the row. Only begin.lua makes an
--- entry of calls, and only the end of the call deletes it; who has an entry of
--- doubts and an attempt is in doubt.
+-- the likeliest first, by what else is known of the row, and whether its chunk has
+-- counted it as final. Only begin.lua makes an entry of calls, and only the end of
+-- the call deletes it; who has an entry of doubts and an attempt is in doubt.
 local function counted_as(row, r)
-  if redis.call('HEXISTS', CALLS, member(row)) == 1 then return {CALLING} end
+  if redis.call('HEXISTS', CALLS, member(row)) == 1 then return {CALLING}, false end
   local doubted = r.attempts > 0 and redis.call('HEXISTS', DOUBTS, member(row)) == 1
-  if counted_final() then
-    if r.cause == 0 then return {ACCEPTED, SKIPPED, DEAD, PARKED} end
-    if r.cause == CAUSE_LIVE then return {SKIPPED, PARKED, DEAD, ACCEPTED} end
-    return doubted and {PARKED, DEAD, SKIPPED, ACCEPTED} or {DEAD, PARKED, SKIPPED, ACCEPTED}
+  if counted_final(row) then
+    if r.cause == 0 then return {ACCEPTED, SKIPPED, DEAD, PARKED}, true end
+    if r.cause == CAUSE_LIVE then return {SKIPPED, PARKED, DEAD, ACCEPTED}, true end
+    return doubted and {PARKED, DEAD, SKIPPED, ACCEPTED} or {DEAD, PARKED, SKIPPED, ACCEPTED}, true
   end
-  if r.time == 0 then return {PLANNED, WAITING, IN_DOUBT} end
-  return doubted and {IN_DOUBT, WAITING, PLANNED} or {WAITING, IN_DOUBT, PLANNED}
+  -- Of a chunk that was cut short some may have been final after all.
+  if r.time == 0 then return {PLANNED, WAITING, IN_DOUBT, ACCEPTED, SKIPPED, DEAD, PARKED}, false end
+  return doubted and {IN_DOUBT, WAITING, PLANNED} or {WAITING, IN_DOUBT, PLANNED}, false
 end
 
 -- mended is what a damaged record must have been, so that the row leaves the
@@ -89,17 +126,18 @@ end
 -- it is final or not is certain, so the counters always add up and a campaign
 -- ends; which state exactly it is only as far as the rest of the record is whole.
 local function mended(row, r)
-  local states = counted_as(row, r)
+  local states, final = counted_as(row, r)
   local function has(state, cause)
     local field = NAMES[state]
     if BY_CAUSE[state] then field = 'k:' .. field .. ':' .. int(cause) end
     return (tonumber(redis.call('HGET', CAMPAIGN, field)) or 0) > 0
   end
   local function as(state, cause)
-    return {state = state, cause = cause, attempts = r.attempts, free = 0, time = r.time, damaged = true}
+    return {state = state, cause = cause, attempts = r.attempts, free = 0, time = r.time,
+      damaged = true, final = final, cut = r.cut}
   end
   for _, state in ipairs(states) do
-    if BY_CAUSE[state] and has(state, r.cause) then return as(state, r.cause) end
+    if BY_CAUSE[state] and FINAL[state] == FINAL[states[1]] and has(state, r.cause) then return as(state, r.cause) end
   end
   for _, state in ipairs(states) do
     for cause = 0, 127 do
@@ -112,8 +150,10 @@ end
 -- read returns a row's record. One whose state nobody knows comes back mended.
 local function read(row)
   local from = row % CHUNK_ROWS * RECORD
-  local r = decode(redis.call('GETRANGE', LEDGER, int(from), int(from + RECORD - 1)), 0)
-  if NAMES[r.state] then return r end
+  local held = redis.call('GETRANGE', LEDGER, int(from), int(from + RECORD - 1))
+  local r = decode(held, 0)
+  r.cut = #held < RECORD and redis.call('GETRANGE', LEDGER, '0', '0') ~= ''
+  if NAMES[r.state] and not r.cut then return r end
   return mended(row, r)
 end
 
@@ -139,7 +179,9 @@ local function count(field, n) deltas[field] = (deltas[field] or 0) + n end
 local function count_state(r, n)
   count(NAMES[r.state], n)
   if BY_CAUSE[r.state] then count('k:' .. NAMES[r.state] .. ':' .. int(r.cause), n) end
-  if FINAL[r.state] then finals = finals + n end
+  local final = FINAL[r.state]
+  if r.damaged then final = r.final end -- as the chunk counts it
+  if final then finals = finals + n end
 end
 
 -- transition makes new of old, the row's record as read() gave it.
@@ -148,6 +190,7 @@ local function transition(row, old, new)
     error(string.format('row %d cannot go from state %d to %d', row, old.state, new.state))
   end
   if old.damaged then count('damaged', 1) end
+  if old.cut then refill(math.floor(row / CHUNK_ROWS)) end
   if old.absent then
     -- The whole chunk at once: what follows needs no more memory, and a string
     -- that is made in its full length is not made twice as long as asked for.
