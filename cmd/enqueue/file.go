@@ -136,7 +136,7 @@ func (p *plan) look(ctx context.Context, t *target, priority campaign.Priority) 
 		return err
 	}
 	others, err := t.store.Campaigns(ctx)
-	if err != nil {
+	if err != nil && !campaign.Unreadable(err) { // one that is damaged is not fed either
 		return err
 	}
 	bucket, err := ratelimit.Peek(ctx, t.rdb, p.quota.Name)
