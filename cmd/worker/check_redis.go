@@ -98,7 +98,8 @@ func version(i info, flags error) finding {
 	switch {
 	case !old && flags == nil:
 		return finding{Level: fine, Says: known}
-	case !old && (!errors.As(flags, &reply) || redis.IsPermissionError(flags)):
+	// What cannot be parsed is an ERR; any other word is of the moment.
+	case !old && (!errors.As(flags, &reply) || !strings.HasPrefix(reply.Error(), "ERR ")):
 		return finding{Level: warned, Says: known + "; whether its scripts know flags cannot be told", Do: "wanted: Redis 7 or later"}
 	}
 	return finding{Level: failed, Says: known + ": its scripts cannot ask to run with memory full, so answers of Cognito could be lost",

@@ -115,7 +115,9 @@ func TestReplicasAndWhoWaitsForThem(t *testing.T) {
 	behind := lens(t, primary, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("state=online"), []byte("state=wait_b")) })
 	checkFile(t, onePool("redis://"+behind, "wait_replicas: 1")).want(t, "redis/replicas", failed, "0 online, wait_replicas 1")
 	checkFile(t, onePool(primary.URL(), "wait_replicas: 2")).want(t, "redis/replicas", failed, "1 online, wait_replicas 2: no call would go out")
-	checkFile(t, onePool(replica.URL())).want(t, "redis/writes", failed, "this is a replica", "name the primary")
+	onReplica := checkFile(t, onePool(replica.URL()))
+	onReplica.want(t, "redis/writes", failed, "this is a replica", "name the primary")
+	onReplica.want(t, "redis/version", fine)
 }
 
 func listening(args ...string) func(port string) embedredis.Options {

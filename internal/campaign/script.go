@@ -74,7 +74,12 @@ func parsesShebang(ctx context.Context, rdb redis.UniversalClient, key string) (
 	if asked == nil {
 		return true, nil
 	}
-	// Only an answer of the server says no. Anything else says nothing.
+	// Only what cannot be parsed says no. A refusal by another word, MASTERDOWN or
+	// the like, is of the moment, and the scripts are chosen for life.
+	var reply redis.Error
+	if !errors.As(asked, &reply) || !strings.HasPrefix(reply.Error(), "ERR ") {
+		return false, asked
+	}
 	if err := rdb.Eval(ctx, "return 1", []string{key}).Err(); err != nil {
 		return false, errors.Join(asked, err)
 	}

@@ -93,6 +93,38 @@ func TestScriptsThatMustRunWithMemoryFullSaySo(t *testing.T) {
 	}
 }
 
+func TestAServerThatRefusesScriptsForNowIsNotTakenForOneThatCannotParseThem(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		do   [][]any
+		want bool // else an error
+	}{
+		"a replica":              {[][]any{{"REPLICAOF", "127.0.0.1", "1"}}, true},
+		"cut off from replicas":  {[][]any{{"CONFIG", "SET", "min-replicas-to-write", "1"}}, true},
+		"full":                   {[][]any{{"CONFIG", "SET", "maxmemory", "1"}}, true},
+		"a replica without data": {[][]any{{"CONFIG", "SET", "replica-serve-stale-data", "no"}, {"REPLICAOF", "127.0.0.1", "1"}}, false},
+	} {
+		rdb := redistest.Client(t, redistest.Real(t))
+		for _, args := range c.do {
+			if err := rdb.Do(t.Context(), args...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := parsesShebang(t.Context(), rdb, "rekey:{prod}:x"); got != c.want || (err == nil) != c.want {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	old, _ := redistest.Memory(t)
+	if got, err := parsesShebang(t.Context(), old, "rekey:{prod}:x"); got || err != nil {
+		t.Errorf("one that cannot: %v, %v", got, err)
+	}
+	recovering := redistest.Client(t, redistest.Real(t))
+	recovering.AddHook(&refusal{})
+	if got, err := parsesShebang(t.Context(), recovering, "rekey:{prod}:x"); got || err == nil {
+		t.Errorf("one that has just recovered: %v, %v", got, err)
+	}
+}
+
 func TestThePoolsSecretIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	rdb := redistest.New(t)
@@ -144,3 +176,29 @@ func TestAllKeysOfAScriptShareASlot(t *testing.T) {
 		}
 	}
 }
+
+// refusal is of a replica whose link comes back right after the first command.
+type refusal struct{ over bool }
+
+func (r *refusal) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (r *refusal) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (r *refusal) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if r.over {
+			return next(ctx, cmd)
+		}
+		r.over = true
+		err := masterDown("MASTERDOWN Link with MASTER is down")
+		cmd.SetErr(err)
+		return err
+	}
+}
+
+type masterDown string
+
+func (e masterDown) Error() string { return string(e) }
+func (masterDown) RedisError()     {}
