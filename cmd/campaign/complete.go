@@ -28,22 +28,12 @@ var forStates = map[string][]campaign.Status{
 	"delete": {campaign.Loading, campaign.Draft, campaign.Paused, campaign.Halted, campaign.Done, campaign.Cancelled},
 }
 
-// complete makes every command complete its campaigns, states and causes.
+// complete makes every command complete its campaigns.
 func (p *program) complete(root *cobra.Command) {
 	for _, c := range root.Commands() {
-		if c.Name() != "list" && c.Name() != "man" {
+		if !slices.Contains([]string{"list", "man", "help"}, c.Name()) {
 			c.ValidArgsFunction = p.completeIDs(forStates[c.Name()])
 		}
-		states := rowStates()
-		switch c.Name() {
-		case "list":
-			states = statuses()
-		case "replay":
-			states = []string{campaign.Dead.String(), campaign.InDoubt.String()}
-		}
-		// A command without the flag refuses, and that is all.
-		_ = c.RegisterFlagCompletionFunc("state", cli.Words(states...))
-		_ = c.RegisterFlagCompletionFunc("cause", cli.Words(causeWords()...))
 	}
 	p.Complete(root)
 }
@@ -106,14 +96,8 @@ func (p *program) meant(ctx context.Context, s *session, err error) error {
 	return &cli.Error{Code: cli.CodeUsage, Err: fmt.Errorf("%w%s", err, cli.Meant(unknown.ID, ids)), Hint: "see  " + p.next("list")}
 }
 
-// parseFilter reads --state and --cause.
+// parseFilter reads --state and --cause, which are words that there are.
 func parseFilter(state, cause string) (campaign.Filter, error) {
-	f, err := campaign.ParseFilter(state, "")
-	if err != nil {
-		return f, cli.Usage("--state: %w%s", err, cli.Meant(state, rowStates()))
-	}
-	if f, err = campaign.ParseFilter(state, cause); err != nil {
-		return f, cli.Usage("--cause: %w%s", err, cli.Meant(cause, causeWords()))
-	}
-	return f, nil
+	f, err := campaign.ParseFilter(state, cause)
+	return f, cli.WithCode(cli.CodeUsage, err)
 }

@@ -14,12 +14,12 @@ import (
 
 func (p *program) replay() *cobra.Command {
 	var confirm cli.Confirmation
-	var state, cause string
+	state, cause := cli.NoneOr(campaign.Dead.String(), campaign.InDoubt.String()), cli.NoneOr(causeWords()...)
 	cmd := &cobra.Command{
 		Use: "replay ID [--state dead|in_doubt] [--cause C] --confirm N", Args: cli.Args("ID"),
 		Short: "Let dead letters stand in line again; N: how many they are",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			filter, err := deadLetters(state, cause)
+			filter, err := parseFilter(state.String(), cause.String())
 			if err != nil {
 				return err
 			}
@@ -33,23 +33,16 @@ func (p *program) replay() *cobra.Command {
 				}
 				unread := unread{program: p, progress: progress}
 				if err != nil && !unread.note(err) {
-					return p.confirmed(err, strings.Join(append([]string{"replay", args[0]}, given(state, cause)...), " "))
+					return p.confirmed(err, strings.Join(append([]string{"replay", args[0]}, given(state.String(), cause.String())...), " "))
 				}
 				return errors.Join(p.replayed(cmd.Context(), t, args[0], moved), unread.err("all was replayed"))
 			})
 		},
 	}
 	cmd.Flags().Var(&confirm, "confirm", "rows that are replayed")
-	cmd.Flags().StringVar(&state, "state", "", "only rows in this state: dead or in_doubt (parked)")
-	cmd.Flags().StringVar(&cause, "cause", "", "only rows of this cause or family of causes")
+	cmd.Flags().Var(state, "state", "only rows in this state; of those in_doubt the parked ones")
+	cmd.Flags().Var(cause, "cause", "only rows of this `cause` or family of causes")
 	return cmd
-}
-
-func deadLetters(state, cause string) (campaign.Filter, error) {
-	if state != "" && state != campaign.Dead.String() && state != campaign.InDoubt.String() {
-		return campaign.Filter{}, cli.Usage("--state: rows in %q are no dead letters; write dead or in_doubt", state)
-	}
-	return parseFilter(state, cause)
 }
 
 func given(state, cause string) []string {

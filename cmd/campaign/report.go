@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 
 func (p *program) report() *cobra.Command {
 	output := cli.OneOf("csv", "ndjson")
-	var state, cause string
+	state, cause := cli.NoneOr(rowStates()...), cli.NoneOr(causeWords()...)
 	cmd := &cobra.Command{
 		Use: "report ID", Short: "Print a line a user: what became of it", Args: cli.Args("ID"),
 		Long: `Prints a line a user: row, line in the file, username, state, cause of the last
@@ -27,7 +28,7 @@ In CSV an apostrophe and a space stand before a username that a spreadsheet
 would take for a formula, such as +15551234567; enqueue takes them away again.
 NDJSON has every username as it is.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			filter, err := parseFilter(state, cause)
+			filter, err := parseFilter(state.String(), cause.String())
 			if err != nil {
 				return err
 			}
@@ -41,8 +42,8 @@ NDJSON has every username as it is.`,
 		},
 	}
 	cmd.Flags().Var(output, "output", "how to print")
-	cmd.Flags().StringVar(&state, "state", "", "only rows in a state")
-	cmd.Flags().StringVar(&cause, "cause", "", "only rows of a cause or family of causes, such as CodeDeliveryFailure")
+	cmd.Flags().Var(state, "state", "only rows in this `state`: "+strings.Join(rowStates(), ", "))
+	cmd.Flags().Var(cause, "cause", "only rows of a `cause` or family of causes, such as CodeDeliveryFailure")
 	return cmd
 }
 

@@ -18,15 +18,12 @@ import (
 
 func (p *program) list() *cobra.Command {
 	output := cli.OneOf("table", "json")
-	var state string
+	state := cli.NoneOr(statuses()...)
 	cmd := &cobra.Command{
 		Use: "list", Short: "List campaigns, the youngest first", Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkStatus(state); err != nil {
-				return err
-			}
 			unread := unread{program: p}
-			all, err := p.views(cmd.Context(), campaign.Status(state), &unread)
+			all, err := p.views(cmd.Context(), campaign.Status(state.String()), &unread)
 			switch {
 			case err != nil:
 				return err
@@ -39,7 +36,7 @@ func (p *program) list() *cobra.Command {
 		},
 	}
 	cmd.Flags().Var(output, "output", "how to print")
-	cmd.Flags().StringVar(&state, "state", "", "only those in a state: "+strings.Join(statuses(), ", "))
+	cmd.Flags().Var(state, "state", "only those in this state")
 	return cmd
 }
 
@@ -48,13 +45,6 @@ func statuses() []string {
 		string(campaign.Loading), string(campaign.Draft), string(campaign.Running), string(campaign.Paused),
 		string(campaign.Halted), string(campaign.Done), string(campaign.Cancelled),
 	}
-}
-
-func checkStatus(s string) error {
-	if s == "" || slices.Contains(statuses(), s) {
-		return nil
-	}
-	return cli.Usage("--state: %q is not a state of a campaign: %s%s", s, strings.Join(statuses(), ", "), cli.Meant(s, statuses()))
 }
 
 // views looks at the campaigns of all pools asked for.

@@ -187,7 +187,9 @@ func TestWhatCannotBeDoneIsSaidAndExits2(t *testing.T) {
 		{"no column with usernames", []string{"--users-file", write(t, "u", "a,b\n")}},
 		{"is empty", []string{"--client-secret-file", write(t, "s", "\n")}},
 		{"at most two secrets", []string{"--client-secret-file", "a", "--client-secret-file", "b", "--client-secret-file", "c"}},
-		{"no form of errors", []string{"--error-form", "xml"}},
+		{"must be bare, namespace, url or mixed", []string{"--error-form", "xml"}},
+		{"did you mean storm?", []string{"--faults", "strom"}},
+		{"write 5s or 5m", []string{"--latency", "5"}},
 		{"--journal:", []string{"--journal", t.TempDir()}},
 	} {
 		out, errs, code := once(t, append([]string{"cognitosim"}, c.args...)...)

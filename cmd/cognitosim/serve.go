@@ -21,13 +21,17 @@ import (
 // defaultUsers is how many users there are when nothing is said.
 const defaultUsers = 1000
 
+// forms are the ways in which errors may name their type, the default first.
+var forms = []string{string(cognitosim.Bare), string(cognitosim.Namespace), string(cognitosim.URL), string(cognitosim.Mixed)}
+
 // flags are what the twin is asked to be, as text.
 type flags struct {
-	addr, usersFile, faults, journal, form string
-	others                                 string
-	secretFiles                            []string
-	quota                                  float64
-	o                                      cognitosim.Options
+	addr, usersFile, faults, journal string
+	others                           string
+	form                             *cli.Choice
+	secretFiles                      []string
+	quota                            float64
+	o                                cognitosim.Options
 }
 
 func (f *flags) register(to *pflag.FlagSet) {
@@ -49,7 +53,8 @@ func (f *flags) register(to *pflag.FlagSet) {
 	to.DurationVar(&f.o.Hour, "hour", time.Hour, "how long Cognito's hour lasts: a code's life, the users' limit")
 	to.DurationVar(&f.o.Latency, "latency", 100*time.Millisecond, "mean time to an answer")
 	to.StringVar(&f.faults, "faults", "none", strings.Join(cognitosim.Presets(), "|")+"|`FILE`")
-	to.StringVar(&f.form, "error-form", "bare", "how errors name their type: bare, namespace, url, mixed")
+	f.form = cli.OneOf(forms...)
+	to.Var(f.form, "error-form", "how errors name their type")
 	to.StringVar(&f.journal, "journal", "", "append a JSON line for each call to this `file`")
 	to.Uint64Var(&f.o.Seed, "seed", 0, "decides every chance, with the number of the call")
 }
@@ -92,7 +97,7 @@ func (f *flags) options() (cognitosim.Options, error) {
 		o.Users.N = defaultUsers
 	}
 	var errs [5]error
-	o.Form, errs[0] = cognitosim.ParseForm(f.form)
+	o.Form, errs[0] = cognitosim.ParseForm(f.form.String())
 	o.ClientSecrets, errs[1] = readSecrets(f.secretFiles)
 	o.Users.List, errs[2] = readUsers(f.usersFile)
 	o.Faults, errs[3] = readFaults(f.faults)
@@ -162,6 +167,9 @@ func readFaults(name string) ([]cognitosim.Fault, error) {
 	}
 	r, err := os.Open(name)
 	if err != nil {
+		if meant := cli.Meant(name, cognitosim.Presets()); meant != "" {
+			return nil, fmt.Errorf("--faults: %w%s", err, meant)
+		}
 		return nil, fmt.Errorf("--faults: %w; write %s, or a file", err, strings.Join(cognitosim.Presets(), ", "))
 	}
 	defer r.Close()

@@ -74,6 +74,9 @@ func tool(name string, args ...string) (stdout string, err error) {
 		return err
 	}}
 	sub.Flags().VarP(OneOf("table", "json"), "output", "o", "how")
+	sub.Flags().Var(NoneOr("UserNotFound", "CodeDeliveryFailure"), "cause", "why")
+	sub.Flags().Duration("timeout", 0, "how long")
+	sub.Flags().Int("users", 0, "how many")
 	root.AddCommand(sub, &cobra.Command{Use: "list [ID]", Args: AtMost("ID"), RunE: sub.RunE})
 	Verbs(root)
 	root.SetArgs(args)
@@ -97,7 +100,13 @@ func TestAWrongCallIsAUsageErrorWithAHint(t *testing.T) {
 		{"show a b", `"b" is one argument too many`, "see  rekey-campaign show --help"},
 		{"list a b", `"b" is one argument too many`, "see  rekey-campaign list --help"},
 		{"show a --nothing", "unknown flag: --nothing", "see  rekey-campaign show --help"},
-		{"show a --output xml", "must be table or json", "see  rekey-campaign show --help"},
+		{"show a --output xml", `"xml" for "-o, --output" flag: must be table or json`, "see  rekey-campaign show --help"},
+		{"show a --output jsno", `"jsno" for "-o, --output" flag: did you mean json?` + "\n", "see  rekey-campaign show --help"},
+		{"show a --cause codedeliveryfailure", `"codedeliveryfailure" for "--cause" flag: did you mean CodeDeliveryFailure?` + "\n", "see  rekey-campaign show --help"},
+		{"show a --cause x", `must be UserNotFound or CodeDeliveryFailure`, "see  rekey-campaign show --help"},
+		{"show a --timeout 5", `"5" for "--timeout" flag: write 5s or 5m`, "see  rekey-campaign show --help"},
+		{"show a --timeout soon", `"soon" for "--timeout" flag: write a duration such as 90s, 5m or 2h`, "see  rekey-campaign show --help"},
+		{"show a --users many", `"many" for "--users" flag: write a whole number` + "\n", "see  rekey-campaign show --help"},
 	} {
 		_, err := tool("rekey-campaign", strings.Fields(c.args)...)
 		var b bytes.Buffer
@@ -114,6 +123,18 @@ func joined(err error) error {
 		return fmt.Errorf("%w", many.Unwrap()[0])
 	}
 	return err
+}
+
+func TestAFlagThatMayBeLeftOutMayBeEmpty(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"show", "a"}, {"show", "a", "--cause", ""}, {"show", "a", "--cause", "UserNotFound"}} {
+		if _, err := tool("campaign", args...); err != nil {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+	if _, err := tool("campaign", "show", "a", "--output", ""); Code(err) != CodeUsage {
+		t.Errorf("an empty choice: %v", err)
+	}
 }
 
 func TestNextStepsAreForTheProgramAsItWasCalled(t *testing.T) {

@@ -62,7 +62,7 @@ func (p *Program) Plain(root *cobra.Command) *cobra.Command {
 	root.SetErr(p.Stderr)
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return unknownFlag(cmd, err)
+		return wrongFlag(cmd, err)
 	})
 	root.AddCommand(p.manCommand())
 	strictHelp(root)
@@ -124,8 +124,7 @@ func (p *Program) FullConfig() (*config.Config, error) {
 
 // unconfigured says how to make a configuration where there is none.
 func (p *Program) unconfigured(err error) error {
-	var none config.ErrNone
-	if errors.As(err, &none) {
+	if none, ok := errors.AsType[config.ErrNone](err); ok {
 		first := ""
 		if none.Empty {
 			first = "remove it, and "

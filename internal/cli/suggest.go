@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,20 +39,47 @@ func Pool(c *config.Config, name string) (config.Pool, error) {
 	if err == nil {
 		return p, nil
 	}
-	names := make([]string, 0, len(c.Pools))
-	for known := range c.Pools {
-		names = append(names, known)
+	if meant := Meant(name, slices.Sorted(maps.Keys(c.Pools))); meant != "" {
+		return p, Usage("%s has no pool %q%s", c.Path, name, meant)
 	}
-	slices.Sort(names)
-	return p, Usage("%w%s", err, Meant(name, names))
+	return p, WithCode(CodeUsage, err)
+}
+
+// wrongFlag says of a flag that cannot be, or of its value, what would be right.
+func wrongFlag(cmd *cobra.Command, err error) error {
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		if right := rightValue(wrong.GetFlag().Value.Type(), wrong.GetValue()); right != "" {
+			err = fmt.Errorf("invalid argument %q for %q flag: %s", wrong.GetValue(), "--"+wrong.GetFlag().Name, right)
+		}
+	}
+	return unknownFlag(cmd, err)
+}
+
+// rightValue returns what to write for a flag of a type of the library's, whose
+// own errors are those of Go's parsers. Other types say it themselves.
+func rightValue(kind, typed string) string {
+	switch kind {
+	case "duration":
+		if _, err := strconv.ParseFloat(typed, 64); err == nil {
+			return fmt.Sprintf("write %ss or %sm", typed, typed)
+		}
+		return "write a duration such as 90s, 5m or 2h"
+	case "int", "uint64":
+		return "write a whole number" + map[string]string{"uint64": " that is not negative"}[kind]
+	case "float64":
+		return "write a number"
+	case "bool":
+		return "write true or false, or the flag alone"
+	}
+	return ""
 }
 
 // unknownFlag guesses what was meant: the command, where the flag comes behind a
 // word that is none of cmd's commands and was therefore taken for its own, else
 // the flag.
 func unknownFlag(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
 		return hinted(cmd, err)
 	}
 	if words := cmd.Flags().Args(); len(words) > 0 && len(verbs(cmd)) > 0 {
