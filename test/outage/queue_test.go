@@ -27,6 +27,8 @@ var losses = map[string]func(r *rig){
 	},
 	// Running tasks cannot say that they have ended.
 	"active tasks forgotten": func(r *rig) { r.drop(asynqKey("rekey-"+pool, "active")) },
+	// asynq looks for the tasks of the dead in it alone.
+	"leases forgotten": func(r *rig) { r.drop(asynqKey("rekey-"+pool, "lease")) },
 	// While a campaign is paused the workers let go of its tasks.
 	"dropped while paused": func(r *rig) {
 		if _, err := r.store.Pause(r.t.Context(), "breach", "a test"); err != nil {
