@@ -17,14 +17,16 @@ const (
 	AnswerGo Answer = "go"
 	// AnswerBusy: another's mark stands and is not old yet.
 	AnswerBusy Answer = "busy"
-	// AnswerRest: the row's time has not come.
+	// AnswerRest: the row's time has not come. Or it may have to be skipped, and a
+	// call for its user is under way: what becomes of that decides.
 	AnswerRest Answer = "rest"
 	// AnswerHeld: a code of this user is alive; the row now waits for its end.
 	AnswerHeld Answer = "held"
 	// AnswerDoubt, AnswerParked: another's mark was old, and is in doubt now.
 	AnswerDoubt  Answer = "doubt"
 	AnswerParked Answer = "parked"
-	// AnswerSkipped: a code of this user is alive, and the campaign skips such rows.
+	// AnswerSkipped: a code was sent to this user and is alive, and the campaign
+	// skips such rows.
 	AnswerSkipped Answer = "skipped"
 	// AnswerSettled: the row is final.
 	AnswerSettled Answer = "settled"

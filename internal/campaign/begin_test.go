@@ -193,6 +193,38 @@ func TestASecondCampaignThatSkipsEndsTheRow(t *testing.T) {
 	l.recount()
 }
 
+// A call under way may end without a code, and then its campaign may be cancelled:
+// who was skipped meanwhile would get none.
+func TestNoRowIsSkippedForACodeThatWasNotSent(t *testing.T) {
+	t.Parallel()
+	l := newTimedLedger(t, 3)
+	first := l.camp
+	calls := make([]Mark, 3)
+	for row := range calls {
+		calls[row] = l.mark(int64(row))
+		l.want(calls[row], AnswerGo)
+	}
+	second := l.add("c2", 3, "on_live", "skip")
+	l.camp = second
+	for row := range int64(3) {
+		if b := l.want(l.mark(row), AnswerRest); b.Wait <= 0 || b.Wait > l.pool.Hour.Deadline() {
+			t.Errorf("row %d rests for %v", row, b.Wait)
+		}
+		l.wantState(row, Planned, reset.NoCause)
+	}
+	l.settle(calls[0], notSent())
+	l.settle(calls[1], accepted())
+	l.settle(calls[2], unanswered())
+	l.call(0, accepted())
+	l.want(l.mark(1), AnswerSkipped)
+	b := l.want(l.mark(2), AnswerHeld)
+	l.wantState(2, Waiting, reset.Live)
+	l.recount(first, second)
+	l.pass(b.Wait)
+	l.call(2, accepted())
+	l.recount(first, second)
+}
+
 func TestAReplayedRowWaitsForTheEndOfItsOwnCode(t *testing.T) {
 	t.Parallel()
 	// The user holds no code from another row: on_live skip is not about this one.

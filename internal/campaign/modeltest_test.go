@@ -127,7 +127,9 @@ func (m *model) hold(ref reset.Ref, live modelLive) Answer {
 		doubt := m.becomes(r, InDoubt, r.Cause)
 		doubt.At = till
 		m.put(ref, doubt)
-	case c.skip && live.member != member(ref):
+	case c.skip && live.member != member(ref) && m.calls[live.member].token == live.token:
+		return AnswerRest
+	case c.skip && live.member != member(ref) && m.doubts[live.member].token != live.token:
 		m.put(ref, m.becomes(r, Skipped, reset.Live))
 		return AnswerSkipped
 	default:

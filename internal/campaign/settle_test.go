@@ -170,6 +170,7 @@ func TestTheLastFinalRowMakesTheCampaignDone(t *testing.T) {
 		m.Ref = reset.Ref{Campaign: other.ID, Generation: other.Generation}
 		m.Username = reset.Hide("user1")
 		l.want(m, AnswerGo)
+		l.settle(m, accepted())
 		l.want(l.mark(1), AnswerSkipped)
 		last := l.mark(2)
 		l.want(last, AnswerGo)

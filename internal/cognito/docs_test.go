@@ -39,7 +39,7 @@ Some rows end, or wait, without an answer. These causes are rekey's own:
 
 | what happened | the row is | cause |
 |---|---|---|
-| another row's code for this user is alive | waiting until it ends, or skipped | Live |
+| another row's code for this user is alive | waiting until it ends, or skipped if it was sent | Live |
 | nobody recorded an answer in time: its worker died | in_doubt | Lost |
 | who the row is cannot be read | dead | RosterDamaged |
 | what became of the row cannot be read | in_doubt, until an operator replays it | LedgerDamaged |

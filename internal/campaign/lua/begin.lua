@@ -47,17 +47,28 @@ end
 local waiting = old.state == WAITING or old.state == IN_DOUBT
 if waiting and NOW_MS < old.time * 1000 then return answer('rest', old.time * 1000) end
 
+-- of_call reports whether the live key is that of an entry.
+local function of_call(hash, value)
+  local owner, its = string.match(value, '^(.+) (%S+)$')
+  local entry = owner and redis.call('HGET', hash, owner)
+  return entry and string.match(entry, '^%S+') == its
+end
+
 -- hold: a code of this user is alive. A doubt stays a doubt. Only another row's
--- code is a reason to skip: a replayed row waits for the end of its own.
+-- code is a reason to skip: a replayed row waits for the end of its own. And only
+-- one that was sent: a call under way may end without one, and of a doubt nobody
+-- knows.
 local function hold(value)
   -- Strictly after the code's end, so that the row is not held twice by it.
   local till = math.floor((NOW_MS + redis.call('PTTL', LIVE)) / 1000) + 1
-  local own = string.sub(value, 1, #member(row) + 1) == member(row) .. ' '
+  local skips = c[4] == 'skip' and string.sub(value, 1, #member(row) + 1) ~= member(row) .. ' '
   local new
   if old.state == IN_DOUBT then
     new = becomes(old, IN_DOUBT, old.cause)
     new.time = till
-  elseif c[4] == 'skip' and not own then
+  elseif skips and of_call(CALLS, value) then
+    return answer('rest', NOW_MS + math.ceil(busy / 30))
+  elseif skips and not of_call(DOUBTS, value) then
     new = becomes(old, SKIPPED, CAUSE_LIVE)
   else
     new = waits(old, CAUSE_LIVE, till)
