@@ -98,7 +98,7 @@ func (t *target) look(ctx context.Context) (surroundings, error) {
 	s.workers = len(workers)
 	s.bucket = s.bucket.Under(ratelimit.Quota(t.quota))
 	s.standby = t.standby(s.bucket, workers)
-	s.away, s.back = away(workers, s.bucket.Now)
+	s.away, s.back = campaign.Away(workers, s.bucket.Now)
 	s.queues = pausedQueues(workers)
 	return s, err
 }
@@ -109,20 +109,6 @@ func pausedQueues(workers []campaign.Worker) map[bool]string {
 		queues[false], queues[true] = cmp.Or(queues[false], w.Paused), cmp.Or(queues[true], w.UrgentPaused)
 	}
 	return queues
-}
-
-// away counts the workers that do not reach Cognito, and says when the first of
-// them tries again.
-func away(workers []campaign.Worker, now time.Time) (n int, back time.Time) {
-	for _, w := range workers {
-		if !w.Away.After(now) {
-			continue
-		}
-		if n++; back.IsZero() || w.Away.Before(back) {
-			back = w.Away
-		}
-	}
-	return n, back
 }
 
 // standby: after a change of the quota the workers with the new numbers wait

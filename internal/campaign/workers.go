@@ -39,6 +39,20 @@ func (c Campaign) MissingKey(workers []Worker) string {
 	return ""
 }
 
+// Away counts the workers that do not reach Cognito, and says when the first of
+// them tries again. If that is all of them, nobody calls until then.
+func Away(workers []Worker, now time.Time) (n int, back time.Time) {
+	for _, w := range workers {
+		if !w.Away.After(now) {
+			continue
+		}
+		if n++; back.IsZero() || w.Away.Before(back) {
+			back = w.Away
+		}
+	}
+	return n, back
+}
+
 // PresentFor is how long a worker counts as present after it said so.
 const PresentFor = 30 * time.Second
 

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/ratelimit"
 )
 
 var errAside = errors.New("this worker's network is gone")
@@ -18,6 +21,9 @@ type aside struct {
 	until time.Time
 	here  context.Context // ended by standing aside
 	leave context.CancelCauseFunc
+	// back is when the first worker tries again, on Redis's clock, while all of
+	// them stand aside.
+	back time.Time
 }
 
 func newAside() *aside {
@@ -42,6 +48,29 @@ func (a *aside) left() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return max(0, time.Until(a.until))
+}
+
+// with takes note of who else stands aside.
+func (a *aside) with(workers []campaign.Worker, now time.Time) {
+	n, back := campaign.Away(workers, now)
+	if n < len(workers) {
+		back = time.Time{}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.back = back
+}
+
+// limiter says what limits the pool's calls. The bucket does not know of workers
+// that ask it for nothing: where all of them stand aside that comes before what
+// it says, as in  campaign show.
+func (a *aside) limiter(pool string, s ratelimit.State) ratelimit.Limiter {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s.Now.Before(a.back) {
+		return ratelimit.LimitedByConnection
+	}
+	return s.Limiter(pool)
 }
 
 // line returns a context that ends when the worker stands aside, and whether

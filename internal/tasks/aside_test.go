@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,9 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cognitosim"
+	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/redistest"
 )
 
@@ -129,5 +133,65 @@ func TestARefusedScriptIsNotAskedForAgainAtOnce(t *testing.T) {
 	_ = p.Eval(context.Background(), `return redis.error_reply("OOM full")`, []string{"key"}).Err() // as above
 	if took := time.Since(began); took >= patience {
 		t.Errorf("it took %v to stop", took)
+	}
+}
+
+// limitedBy is what a worker's metrics say limits the pool.
+func (w *running) limitedBy(t *testing.T) (limits []string) {
+	t.Helper()
+	families, err := w.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() != mLimitedBy.Name || m.GetGauge().GetValue() == 0 {
+				continue
+			}
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "limit" {
+					limits = append(limits, l.GetValue())
+				}
+			}
+		}
+	}
+	return limits
+}
+
+// That show says "connection" of the same workers its own tests say; whether all
+// are away both ask campaign.Away.
+func TestWhenNoWorkerReachesCognitoItIsTheConnectionThatLimits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 100, cognitosim.Options{})
+	r.twin.Down()
+	one, two := r.worker(), r.worker()
+	r.run("breach", users(400))
+	r.until("the metrics of both say what show says", 20*time.Second, func() bool {
+		all, err := r.store.Workers(t.Context())
+		n, _ := campaign.Away(all, time.Now())
+		want := []string{string(ratelimit.LimitedByConnection)}
+		return err == nil && n == 2 && slices.Equal(one.limitedBy(t), want) && slices.Equal(two.limitedBy(t), want)
+	})
+}
+
+func TestOneWorkerThatReachesCognitoIsEnoughForTheBucketToLimit(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	gone := campaign.Worker{Name: "a", Away: now.Add(time.Minute)}
+	for name, row := range map[string]struct {
+		workers []campaign.Worker
+		at      time.Time
+		want    ratelimit.Limiter
+	}{
+		"nobody is present": {nil, now, ratelimit.LimitedByQuota},
+		"one is away":       {[]campaign.Worker{gone, {Name: "b"}}, now, ratelimit.LimitedByQuota},
+		"all are":           {[]campaign.Worker{gone, gone}, now, ratelimit.LimitedByConnection},
+		"all were":          {[]campaign.Worker{gone, gone}, gone.Away, ratelimit.LimitedByQuota},
+	} {
+		a := newAside()
+		a.with(row.workers, now)
+		if by := a.limiter(poolName, ratelimit.State{Now: row.at}); by != row.want {
+			t.Errorf("%s: limited by %s", name, by)
+		}
 	}
 }

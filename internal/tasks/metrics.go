@@ -149,7 +149,10 @@ func (m *Metrics) bucket(pool string, q ratelimit.Quota, s *ratelimit.State) {
 	} else {
 		m.budget.DeleteLabelValues(q.Name)
 	}
-	now := s.Limiter(pool)
+}
+
+// limited reports what limits the pool's calls.
+func (m *Metrics) limited(pool string, now ratelimit.Limiter) {
 	for _, l := range ratelimit.Limiters() {
 		m.limitedBy.WithLabelValues(pool, string(l)).Set(oneIf(l == now))
 	}

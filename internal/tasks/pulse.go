@@ -53,6 +53,7 @@ func (s *Server) bePresent(ctx context.Context) (written bool) {
 	}
 	if all, err := s.pool.Store.Workers(ctx); err == nil {
 		s.metrics.workers.WithLabelValues(s.name).Set(float64(len(all)))
+		s.aside.with(all, s.clock.now())
 	}
 	return true
 }
@@ -69,6 +70,7 @@ func (s *Server) lookAtBucket(ctx context.Context) (told bool) {
 	}
 	s.bucket.Store(&state)
 	s.metrics.bucket(s.name, s.pool.Bucket.Quota(), &state)
+	s.metrics.limited(s.name, s.aside.limiter(s.name, state))
 	return true
 }
 
