@@ -134,7 +134,7 @@ func (p *program) showTable(v view, t *target) error {
 		return err
 	}
 	if step := p.step(v, t); step != "" {
-		return p.printf("Next:  %s\n", step)
+		return p.printf("Next:  %s\n", cli.Plain(step))
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func stateLine(v view) string {
 	if v.Reason == "" {
 		return v.State
 	}
-	return v.State + ": " + v.Reason
+	return v.State + ": " + cli.Plain(v.Reason)
 }
 
 func writeCounts(b *strings.Builder, v view) {
@@ -182,7 +182,7 @@ func awayText(n int) string {
 func writeFacts(b *strings.Builder, v view, quota string) {
 	row := func(label, text string) {
 		if text != "" {
-			fmt.Fprintf(b, "  %-16s   %s\n", label, text)
+			fmt.Fprintf(b, "  %-16s   %s\n", label, cli.Plain(text))
 		}
 	}
 	row("rate", fmt.Sprintf("%s measured, %s allowed now, %s configured, of %s/s (quota %s)", cli.Rate(v.Rate.Measured),

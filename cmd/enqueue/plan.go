@@ -35,7 +35,7 @@ type plan struct {
 // line is a row of the plan's table: numbers are right-aligned at column 30,
 // notes begin at 33.
 func line(b *strings.Builder, label, value, note string) {
-	text := fmt.Sprintf("  %-16s%12s   %s", label, value, note)
+	text := fmt.Sprintf("  %-16s%12s   %s", label, value, cli.Plain(note))
 	b.WriteString(strings.TrimRight(text, " ") + "\n")
 }
 

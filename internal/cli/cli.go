@@ -131,10 +131,19 @@ func Report(stderr io.Writer, name string, err error) {
 	if !errors.As(err, &e) && errors.Is(err, context.Canceled) {
 		text = "interrupted"
 	}
-	_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, text)
+	_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, plainLines(text))
 	if e != nil && e.Hint != "" {
-		_, _ = fmt.Fprintln(stderr, e.Hint)
+		_, _ = fmt.Fprintln(stderr, plainLines(e.Hint))
 	}
+}
+
+// plainLines is Plain for errors that were joined, a line each.
+func plainLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = Plain(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Name returns the name that a program was called by.

@@ -315,6 +315,23 @@ func TestWhatIsLeftOfALineThatHasNoRoomIsTheTime(t *testing.T) {
 	}
 }
 
+func TestNoNameMovesACursorOrBreaksALine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"naïve 名前 'x' \\.csv": "naïve 名前 'x' \\.csv",
+		"a\x1b[2Jb\nc\u202ed": `a\x1b[2Jb\nc\u202ed`,
+	} {
+		if got := Plain(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+	var b bytes.Buffer
+	Report(&b, "x", errors.Join(errors.New("a\x1b[2J"), errors.New("b")))
+	if b.String() != "x: a\\x1b[2J\nb\n" {
+		t.Errorf("%q", &b)
+	}
+}
+
 func TestATableLinesUp(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Count writes a number with thousands separators.
@@ -18,6 +20,21 @@ func Count[T int | int64](n T) string {
 		digits = digits[:i] + "," + digits[i:]
 	}
 	return sign + digits
+}
+
+// Plain writes a text that somebody chose, such as a file's name, so that it can
+// neither move a terminal's cursor nor break a line: what is not to be seen is
+// escaped.
+func Plain(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+	}
+	return b.String()
 }
 
 // Rate writes calls a second with one decimal.

@@ -58,11 +58,11 @@ func (p *Progress) Show(done, total int64, notes ...string) {
 	p.last = time.Now()
 	if p.terminal {
 		// An earlier line may have been longer.
-		_, _ = fmt.Fprint(p.w, lineStart+p.line(done, total, notes)+clearLine)
+		_, _ = fmt.Fprint(p.w, lineStart+Plain(p.line(done, total, notes))+clearLine)
 		p.drawn = true
 		return
 	}
-	_, _ = fmt.Fprintf(p.w, "%s: %s\n", p.what, strings.TrimSpace(Percent(done, total)+" "+notes[0]))
+	_, _ = fmt.Fprintf(p.w, "%s\n", Plain(p.what+": "+strings.TrimSpace(Percent(done, total)+" "+notes[0])))
 }
 
 // End takes the bar off the terminal.

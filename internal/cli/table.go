@@ -15,14 +15,14 @@ func Table(w io.Writer, head []string, rows [][]string) error {
 	widths := make([]int, len(head))
 	for _, row := range append([][]string{head}, rows...) {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(strings.TrimSpace(cell)))
+			widths[i] = max(widths[i], utf8.RuneCountInString(Plain(strings.TrimSpace(cell))))
 		}
 	}
 	var b strings.Builder
 	for _, row := range append([][]string{head}, rows...) {
 		var line strings.Builder
 		for i, cell := range row {
-			line.WriteString(pad(strings.TrimSpace(cell), widths[i], strings.HasSuffix(head[i], " ")))
+			line.WriteString(pad(Plain(strings.TrimSpace(cell)), widths[i], strings.HasSuffix(head[i], " ")))
 			line.WriteString("  ")
 		}
 		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
