@@ -24,8 +24,13 @@ type unread struct {
 	*program
 	progress *cli.Progress
 	parts    int
-	keys     map[string]bool
-	noKey    error // the first for want of a key; it says what to do
+	keys     []noKey
+}
+
+// noKey is a key that is missing; it says what to do.
+type noKey struct {
+	roster.ErrNoKey
+	parts int // that are sealed with it
 }
 
 // note reports whether err is about what cannot be read, and says so.
@@ -40,14 +45,8 @@ func (u *unread) note(err error) bool {
 		return true
 	}
 	u.parts++
-	if missing, ok := errors.AsType[roster.ErrNoKey](err); ok {
-		if u.keys[missing.ID] {
-			return true
-		}
-		if u.keys == nil {
-			u.keys, u.noKey = map[string]bool{}, missing
-		}
-		u.keys[missing.ID] = true
+	if missing, ok := errors.AsType[roster.ErrNoKey](err); ok && u.again(missing) {
+		return true
 	}
 	if u.progress != nil {
 		u.progress.End()
@@ -56,18 +55,37 @@ func (u *unread) note(err error) bool {
 	return true
 }
 
+// again counts a part for want of a key, and reports whether it is not the first.
+func (u *unread) again(missing roster.ErrNoKey) bool {
+	for i := range u.keys {
+		if u.keys[i].ID == missing.ID {
+			u.keys[i].parts++
+			return true
+		}
+	}
+	u.keys = append(u.keys, noKey{missing, 1})
+	return false
+}
+
 // err says that something was done but for what cannot be read.
 func (u *unread) err(done string) error {
 	if u.parts == 0 {
 		return nil
 	}
-	more := ""
+	done += " but for what is named above"
 	if u.parts > 1 {
-		more = fmt.Sprintf(", %d parts in all", u.parts)
+		done += fmt.Sprintf(", %d parts in all", u.parts)
 	}
-	done += " but for what is named above" + more
-	if u.noKey != nil {
-		return fmt.Errorf("%s: it is %w", done, u.noKey)
+	if len(u.keys) == 1 && u.keys[0].parts == u.parts {
+		return fmt.Errorf("%s: it is %w", done, u.keys[0].ErrNoKey)
 	}
-	return errors.New(done)
+	err := errors.New(done)
+	for _, k := range u.keys {
+		verb := "are"
+		if k.parts == 1 {
+			verb = "is"
+		}
+		err = fmt.Errorf("%w; %d %s %w", err, k.parts, verb, k.ErrNoKey)
+	}
+	return err
 }

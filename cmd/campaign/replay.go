@@ -63,7 +63,10 @@ func (p *program) replayed(ctx context.Context, t *target, id string, moved int6
 	}
 	text := standing(id, moved) + ".\n"
 	if c.State != campaign.Running {
-		text += fmt.Sprintf("%s is %s.\nNext:  %s\n", id, c.State, p.next("resume %s", id))
+		text += fmt.Sprintf("%s is %s.\n", id, c.State)
+	}
+	if c.State == campaign.Paused || c.State == campaign.Halted {
+		text += fmt.Sprintf("Next:  %s\n", p.next("resume %s", id))
 	}
 	return p.printf("%s", text)
 }

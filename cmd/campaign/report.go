@@ -63,16 +63,21 @@ func (p *program) rows(ctx context.Context, t *target, c campaign.Campaign, f ca
 	}
 	defer progress.End()
 	unread := unread{program: p, progress: progress}
+	said := false
 	for line, err := range t.Rows(ctx, c, f) {
-		if unread.note(err) {
-			continue
-		}
-		if err == nil {
-			err = lines.write(line)
-		}
-		if err != nil {
+		switch {
+		case unread.note(err):
+		case err == nil:
+			// A writer that failed once has nothing else to say.
+			if err := lines.write(line); err != nil {
+				return err
+			}
+		case said:
 			return errors.Join(err, w.Flush())
+		default: // refused: not even the head
+			return err
 		}
+		said = true
 	}
 	progress.End()
 	return errors.Join(w.Flush(), unread.err("the report is complete"))

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -103,6 +104,52 @@ type slow struct {
 func (s *slow) Write(p []byte) (int, error) {
 	s.writes++
 	return s.Buffer.Write(p)
+}
+
+func TestNoFileNameReachesAnotherOperatorsTerminalRaw(t *testing.T) {
+	t.Parallel()
+	p := process(t)
+	r, err := roster.NewReader(strings.NewReader("username\nanna\n"), roster.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Load(t.Context(), campaign.Spec{ID: "a", File: "a\x1b[2J\nb.csv"}, r); err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.run(t.Context(), io.Discard, "show", "a")
+	if err != nil || !strings.Contains(out, "\n  file               a\\x1b[2J\\nb.csv\n") {
+		t.Errorf("%v\n%q", err, out)
+	}
+}
+
+// full is a disk that is: every write is refused.
+type full struct{}
+
+var errFull = errors.New("no space left")
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+func TestAReportThatCannotBeWrittenSaysSoOnce(t *testing.T) {
+	t.Parallel()
+	p := process(t)
+	p.load(t, "a", 3000)
+	err := run(t.Context(), []string{"campaign", "report", "a"}, p.getenv, nil, full{}, io.Discard)
+	if err == nil || err.Error() != errFull.Error() {
+		t.Errorf("said %q", err)
+	}
+}
+
+func TestAReportThatIsRefusedPrintsNothing(t *testing.T) {
+	t.Parallel()
+	p := process(t)
+	p.load(t, "a", 3)
+	if err := p.rdb.HSet(t.Context(), "rekey:{prod}:c:a", "state", "loading").Err(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.run(t.Context(), io.Discard, "report", "a")
+	if cli.Code(err) != cli.CodeRefused || out != "" {
+		t.Errorf("%v, %q", err, out)
+	}
 }
 
 func TestAReportIsWrittenInBlocks(t *testing.T) {

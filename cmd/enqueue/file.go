@@ -111,7 +111,10 @@ func (c *command) load(ctx context.Context, t *target, spec campaign.Spec, in *i
 	in.progress.end()
 	// Also of a file that was refused: the rejects say why.
 	if !errors.Is(err, context.Canceled) {
-		err = errors.Join(err, in.closeRejects(err == nil))
+		// What ended the load may be what the closing says as well.
+		if closing := in.closeRejects(err == nil); !errors.Is(err, closing) {
+			err = errors.Join(err, closing)
+		}
 	}
 	if err != nil {
 		return nil, t.refused(err, in)
