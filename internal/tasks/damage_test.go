@@ -113,7 +113,7 @@ func TestADamagedCampaignHoldsUpNoOtherAndGoesOnWhenItIsMended(t *testing.T) {
 		c, err := r.store.Campaign(t.Context(), "breach")
 		return err == nil && done(c)
 	})
-	if n := strings.Count(r.log.String(), "a campaign cannot be read; the others go on"); n != 1 {
+	if n := strings.Count(r.log.String(), "campaigns cannot be read; the others go on"); n != 1 {
 		t.Errorf("the log says so %d times", n)
 	}
 	r.rdb.HSet(t.Context(), key, "total", "20")

@@ -90,7 +90,7 @@ func (f *feeder) damage(err error) {
 	}
 	f.damages[said] = true
 	if errors.As(err, new(campaign.ErrDamagedCampaign)) {
-		f.log.Error("a campaign cannot be read; the others go on", "err", err)
+		f.log.Error("campaigns cannot be read; the others go on", "err", err)
 		return
 	}
 	f.log.Error("rows cannot be read; the others go on", "err", err)
