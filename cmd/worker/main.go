@@ -35,7 +35,9 @@ number of workers may run. Nothing is sent before a campaign has been started.
 SIGTERM drains: calls in flight end and are recorded, none begins. A second one
 ends the process at once; its calls are then found in doubt.
 
-/metrics, /livez and /readyz are served on the address that listen names.`,
+/metrics, /livez and /readyz are served on the address that listen names.
+
+Exit codes: 0 drained, 1 failed, 2 usage or configuration, 130 interrupted.`,
 		Args: cli.Args(),
 		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), p) },
 	})

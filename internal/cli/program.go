@@ -26,26 +26,6 @@ type Program struct {
 	config string // --config
 }
 
-// Sibling returns the name of another command of rekey as this one would be
-// called: rekey-enqueue's sibling is rekey-campaign. Next steps that are
-// printed can then be copied.
-func (p *Program) Sibling(own, other string) string {
-	if prefix, ok := strings.CutSuffix(p.Name, own); ok {
-		return prefix + other
-	}
-	return other
-}
-
-// called is [Program.Sibling] where it is not known which command this is.
-func (p *Program) called(other string) string {
-	for _, own := range []string{"worker", "enqueue", "campaign"} {
-		if strings.HasSuffix(p.Name, own) {
-			return p.Sibling(own, other)
-		}
-	}
-	return other
-}
-
 // Set makes root speak as all commands do that have a configuration.
 func (p *Program) Set(root *cobra.Command) *cobra.Command {
 	p.Plain(root)
@@ -130,7 +110,7 @@ func (p *Program) unconfigured(err error) error {
 			first = "remove it, and "
 		}
 		err = fmt.Errorf("%w: %swrite one with  %s init --region REGION --client-id ID%s  or name yours with --config or REKEY_CONFIG",
-			err, first, p.called("worker"), p.ConfigFlag())
+			err, first, p.called(worker), p.ConfigFlag())
 	}
 	return WithCode(CodeUsage, err)
 }

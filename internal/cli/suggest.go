@@ -131,9 +131,14 @@ func unknownCommand(cmd *cobra.Command, typed string) error {
 func verbs(cmd *cobra.Command) []string {
 	var names []string
 	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() && c.Name() != "help" && c.Name() != "completion" {
+		if isVerb(c) {
 			names = append(names, c.Name())
 		}
 	}
 	return names
+}
+
+// isVerb leaves out what the library adds, and what is hidden.
+func isVerb(c *cobra.Command) bool {
+	return c.IsAvailableCommand() && c.Name() != "help" && c.Name() != "completion"
 }
