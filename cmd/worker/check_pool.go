@@ -106,7 +106,16 @@ func (k *check) workers(ctx context.Context, store *campaign.Store) finding {
 	for i, w := range all {
 		names[i] = strings.TrimSpace(w.Name + " " + w.Info)
 	}
-	return finding{Level: fine, Says: fmt.Sprintf("%d: %s", len(all), strings.Join(names, ", "))}
+	f := finding{Level: fine, Says: fmt.Sprintf("%d: %s", len(all), strings.Join(names, ", "))}
+	now, err := k.rdb.Time(ctx).Result()
+	if err != nil {
+		return k.error(err)
+	}
+	if n, back := campaign.Away(all, now); n > 0 {
+		f.Level, f.Do = warned, "they try again by themselves, and at once after a restart; their logs say why:  no connection to Cognito"
+		f.Says += fmt.Sprintf("; %d of %d have no way to Cognito until %s", n, len(all), cli.Time(back))
+	}
+	return f
 }
 
 // queues says whether somebody paused the pool's queues with asynq's tools.

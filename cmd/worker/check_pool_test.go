@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rekeyhq/rekey/internal/campaign"
+	"github.com/rekeyhq/rekey/internal/cli"
 	"github.com/rekeyhq/rekey/internal/config"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/redistest"
@@ -83,6 +84,28 @@ func TestWhoServesThePoolAndWhatStandsInItsWayIsSaid(t *testing.T) {
 	if err := bucket.Unblock(t.Context(), "prod"); err != nil {
 		t.Fatal(err)
 	}
+	checkFile(t, file).allFine(t)
+}
+
+func TestWorkersThatDoNotReachCognitoAreNotFitToSend(t *testing.T) {
+	t.Parallel()
+	s := redistest.Real(t, keeping...)
+	store := running(t, redistest.Client(t, s), 10)
+	back := time.Now().Add(time.Minute).UTC().Truncate(time.Second)
+	present := func(w campaign.Worker) {
+		t.Helper()
+		if err := store.Presence(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	present(campaign.Worker{Name: "w1", Away: back})
+	present(campaign.Worker{Name: "w2"})
+	file := onePool(s.URL())
+	checkFile(t, file).want(t, "pool prod/workers", warned, "2: w1, w2", "1 of 2 have no way to Cognito until "+cli.Time(back), "their logs say why")
+	present(campaign.Worker{Name: "w2", Away: back.Add(time.Minute)})
+	checkFile(t, file).want(t, "pool prod/workers", warned, "2 of 2 have no way to Cognito until "+cli.Time(back))
+	present(campaign.Worker{Name: "w1", Away: time.Now().Add(-time.Minute)})
+	present(campaign.Worker{Name: "w2"})
 	checkFile(t, file).allFine(t)
 }
 
