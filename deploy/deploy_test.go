@@ -96,6 +96,15 @@ func TestEveryAlertIsSeenToFireAndNotToFire(t *testing.T) {
 	}
 }
 
+// That the expression gives 0 without workers promtool sees, in rules_test.yaml.
+func TestTheDashboardsWorkersAreTheExpressionThatIsTestedToSayZero(t *testing.T) {
+	t.Parallel()
+	first := strings.ReplaceAll(panels(t)[0], "$pool", ".*")
+	if !strings.HasPrefix(first, "max by (pool) (rekey_workers{") || !strings.Contains(read(t, "prometheus/rules_test.yaml"), "'"+first+"'") {
+		t.Errorf("the dashboard begins with another one: %s", first)
+	}
+}
+
 // TestEveryMetricOfAlertsAndDashboardExists: cmd/worker's tests hold the
 // description to what a worker serves.
 func TestEveryMetricOfAlertsAndDashboardExists(t *testing.T) {
