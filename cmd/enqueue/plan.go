@@ -51,13 +51,22 @@ func (p *plan) write(w io.Writer) error {
 	if n := len(p.ignored); n > 0 {
 		line(&b, "columns ignored", cli.Count(n), p.ignoredNames())
 	}
-	line(&b, "users", cli.Count(p.Users), "the number to confirm")
-	line(&b, "rate", cli.Rate(p.quota.Rate()), p.reckoning())
-	p.writeEnd(&b)
-	line(&b, "workers", cli.Count(p.workers), p.serving())
-	b.WriteString(p.warnings())
+	p.writeStart(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeStart says what a start would do. What is no draft cannot be started.
+func (p *plan) writeStart(b *strings.Builder) {
+	if p.State != campaign.Draft {
+		line(b, "users", cli.Count(p.Users), "")
+		return
+	}
+	line(b, "users", cli.Count(p.Users), "the number to confirm")
+	line(b, "rate", cli.Rate(p.quota.Rate()), p.reckoning())
+	p.writeEnd(b)
+	line(b, "workers", cli.Count(p.workers), p.serving())
+	b.WriteString(p.warnings())
 }
 
 func (p *plan) head() string {

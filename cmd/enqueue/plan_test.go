@@ -61,6 +61,24 @@ func TestThePlanIsToTheLetter(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsNoDraftAnyMoreHasNoPlanOfAStart(t *testing.T) {
+	t.Parallel()
+	for _, state := range []campaign.Status{campaign.Running, campaign.Paused, campaign.Halted, campaign.Done, campaign.Cancelled} {
+		p := breach()
+		p.State, p.Existed = state, true
+		want := "breach-2026, pool prod: this file is loaded already, complete; " + string(state) + `. Nothing was changed.
+  rows in the file   1,003,120
+  rejected                 412   breach-2026.rejects.csv
+  duplicates             4,497
+  users                998,211
+Next:  campaign show breach-2026
+`
+		if got := p.text(t); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	}
+}
+
 func TestThePlanReckonsWithTheDailyBudget(t *testing.T) {
 	t.Parallel()
 	p := breach()
