@@ -3,20 +3,18 @@ package campaign
 // CallsUntilDone counts the calls that go out until the campaign's last one: its
 // own, those of more urgent campaigns that run, and those of equals, which take
 // turns with it. Of what urgent leaves, normal and bulk campaigns get four rows
-// to one. The others are the pool's; c itself may be among them.
+// to one. The others are the pool's; c itself may be among them. A row that is
+// being called has its token, and is not counted.
 func (c Campaign) CallsUntilDone(others []Campaign) int64 {
-	own := c.Counts.left()
+	own := c.Counts.ToDo()
 	n := own
 	for _, o := range others {
 		if o.ID != c.ID && o.State == Running {
-			n += min(o.Counts.left(), turns(c.Priority, o.Priority, own))
+			n += min(o.Counts.ToDo(), turns(c.Priority, o.Priority, own))
 		}
 	}
 	return n
 }
-
-// left counts the rows that are not done with.
-func (c Counts) left() int64 { return c.ToDo() + c.Calling }
 
 // turns is how many rows of another priority can come before own rows are sent.
 func turns(mine, other Priority, own int64) int64 {

@@ -28,3 +28,11 @@ func TestOtherCampaignsAreReckonedWithByTheirPriority(t *testing.T) {
 		}
 	}
 }
+
+func TestARowThatIsBeingCalledNeedsNoTokenAnyMore(t *testing.T) {
+	t.Parallel()
+	c := Campaign{ID: "a", State: Running, Priority: Normal, Counts: Counts{Planned: 3, Calling: 2, Waiting: 1, InDoubt: 1, Accepted: 9}}
+	if got := c.CallsUntilDone([]Campaign{c}); got != 5 {
+		t.Errorf("%d calls until it is done, want 5", got)
+	}
+}

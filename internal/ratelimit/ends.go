@@ -21,6 +21,15 @@ func (s State) Under(q Quota) State {
 	return s
 }
 
+// spend looks whether the budget is spent.
+func (s *State) spend() {
+	s.BudgetBack = time.Time{}
+	if s.Daily > 0 && s.Used >= s.Daily {
+		s.BudgetBack = s.Returns[0].At
+		s.Allowed = 0
+	}
+}
+
 // Ends is when a number of calls will have left, if they are all that leaves
 // and none before from: after what blocks the pool now, at the rate of now, and
 // within the daily budget of which the last 24 hours have used a part. Every
@@ -36,6 +45,8 @@ func (s State) Ends(pool string, calls int64, from time.Time) time.Time {
 	if from.Before(s.Now) {
 		from = s.Now
 	}
+	// The budget and the instants of what is reserved are taken already.
+	calls -= int64(s.Reserved)
 	switch {
 	case calls <= 0:
 		return from

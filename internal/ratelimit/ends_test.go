@@ -108,3 +108,24 @@ func TestABucketThatNobodyHoldsIsAsTheFileHasIt(t *testing.T) {
 		}
 	})
 }
+
+// Of three days' budgets the last call is the third day's, also when some of
+// the tokens are on their way.
+func TestATokenThatIsReservedIsNotCountedTwice(t *testing.T) {
+	t.Parallel()
+	q := Quota{Name: "q", Limit: 10, Share: 1, Burst: 1, Daily: 100}
+	bubble(t, q, func(t *testing.T, b *Bucket, _ *redis.Client) {
+		for left := int64(300); left > 280; {
+			wait(t, b, "p")
+			left--
+			go func() { _, _ = b.Wait(t.Context(), "p", false) }()
+			time.Sleep(50 * time.Millisecond)
+			s := state(t, b)
+			if end := s.Ends("p", left, time.Time{}).Sub(s.Now); end > 49*time.Hour || s.Reserved != 1 {
+				t.Fatalf("of %d calls with %d used and %d reserved the last is after %v", left, s.Used, s.Reserved, end)
+			}
+			time.Sleep(100 * time.Millisecond)
+			left--
+		}
+	})
+}

@@ -28,6 +28,8 @@ type State struct {
 	Used       int
 	BudgetBack time.Time
 	Returns    []Return
+	// Reserved is the tokens of Used whose instants are still to come.
+	Reserved int
 	// Throttled: a throttle has reduced the rate, and it has not yet returned.
 	Throttled bool
 	// Blocks are those that stand, the quota's own (pool "") first.
@@ -193,6 +195,9 @@ func view(quota string, now int64, fields map[string]string) (State, error) {
 	s.Held = s.left > 0
 	s.Allowed = curveAt(h, now)
 	s.Throttled = s.Allowed < s.Configured && fields["why"] == "throttled"
+	if ahead := h.number("tat") - float64(now); ahead > 0 && s.Configured > 0 {
+		s.Reserved = int(math.Ceil(ahead/1e6*s.Configured)) - 1
+	}
 	s.readBlocks(h, now)
 	s.readBudget(h, now)
 	s.readMinute(h, now)
@@ -258,15 +263,6 @@ func (s *State) readBudget(h *hash, now int64) {
 		s.Used += n
 	}
 	s.spend()
-}
-
-// spend looks whether the budget is spent.
-func (s *State) spend() {
-	s.BudgetBack = time.Time{}
-	if s.Daily > 0 && s.Used >= s.Daily {
-		s.BudgetBack = s.Returns[0].At
-		s.Allowed = 0
-	}
 }
 
 // readMinute reads what was counted in the last minute. A campaign that began
