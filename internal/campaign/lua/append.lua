@@ -21,6 +21,7 @@ local today, wanted = math.floor(NOW / DAY), tonumber(ARGV[3])
 if today ~= wanted then return {'day', '', '', today} end
 local c = redis.call('HMGET', KEYS[1], 'state', 'total', 'generation')
 local state, row, generation = c[1], tonumber(c[2]) or 0, c[3] or ARGV[2]
+if not counts(c[2]) then error(KEYS[1] .. ' does not hold the number of its rows') end
 if state == 'cancelled' or state == 'loading' then return {'closed', ARGV[1], '', 0} end
 local chunk, key = math.floor(row / CHUNK_ROWS), ARGV[8]
 local fits = chunk == math.floor(ARGV[4] / CHUNK_ROWS)

@@ -2,14 +2,28 @@
 -- counters, its chunk, its end, its guard. It stands behind transition.lua in
 -- every script; script.go puts it there.
 
+-- field is a field of the campaign's hash. Nothing is written before apply(), so one
+-- look at each is enough, and at those that are always needed at once.
+local OFTEN = {'state', 'total', 'standing', 'damaged', 'planned', 'calling', 'waiting', 'accepted', 'dead', 'in_doubt', 'parked', 'skipped'}
+local looked, known = false, {}
+local function field(name)
+  if not looked then
+    looked = true
+    local values = redis.call('HMGET', CAMPAIGN, unpack(OFTEN))
+    for i, often in ipairs(OFTEN) do known[often] = values[i] end
+  end
+  if known[name] == nil then known[name] = redis.call('HGET', CAMPAIGN, name) end
+  return known[name]
+end
+
 -- left_of_total is a state's counter that cannot be read: they add up to the total.
-local function left_of_total(field)
-  local left, is_state = tonumber(redis.call('HGET', CAMPAIGN, 'total')) or 0, false
+local function left_of_total(counter)
+  local left, is_state = tonumber(field('total')) or 0, false
   for _, name in pairs(NAMES) do
-    if name == field then
+    if name == counter then
       is_state = true
     else
-      left = left - (tonumber(redis.call('HGET', CAMPAIGN, name)) or 0)
+      left = left - (tonumber(field(name)) or 0)
     end
   end
   return is_state and math.max(left, 0) or 0
@@ -17,19 +31,18 @@ end
 
 -- number_in reads a counter's value. One that Redis cannot count on from, such as
 -- 060, was written by something else: the next transition writes it anew.
-local function number_in(field, value)
+local function number_in(counter)
+  local value = field(counter)
   if not value then return 0 end
   if #value <= 16 and string.match(value, '^%-?%d+$') then return tonumber(value) end
-  return left_of_total(field)
+  return left_of_total(counter)
 end
 
 -- will_be is a counter as it is after the transitions.
-local function will_be(field)
-  return number_in(field, redis.call('HGET', CAMPAIGN, field)) + (deltas[field] or 0)
-end
+local function will_be(counter) return number_in(counter) + (deltas[counter] or 0) end
 
 -- is_damaged: a record of it was; then its counters are right in their sum alone.
-local function is_damaged() return deltas.damaged or redis.call('HEXISTS', CAMPAIGN, 'damaged') == 1 end
+local function is_damaged() return deltas.damaged or field('damaged') end
 
 -- uneven reports whether a state has fewer rows than leave it: the ledger is not
 -- the one that was counted.
@@ -57,11 +70,11 @@ end
 
 local function count_up()
   if is_damaged() then make_up() end
-  for field, n in pairs(deltas) do
-    if n ~= 0 and counts(redis.call('HGET', CAMPAIGN, field)) then
-      write('HINCRBY', CAMPAIGN, field, int(n))
+  for counter, n in pairs(deltas) do
+    if n ~= 0 and counts(field(counter)) then
+      write('HINCRBY', CAMPAIGN, counter, int(n))
     elseif n ~= 0 then
-      write('HSET', CAMPAIGN, field, int(will_be(field)))
+      write('HSET', CAMPAIGN, counter, int(will_be(counter)))
     end
   end
 end
@@ -73,7 +86,7 @@ local closed
 -- with the last.
 local function close_chunk(n)
   refill(chunk)
-  local total = tonumber(redis.call('HGET', CAMPAIGN, 'total'))
+  local total = tonumber(field('total'))
   local rows = math.min(CHUNK_ROWS, total - chunk * CHUNK_ROWS)
   -- Of a damaged chunk the count may be any number.
   n = math.max(0, math.min(n, rows))
@@ -98,10 +111,10 @@ end
 local function even_out()
   local hash = redis.call('HGETALL', CAMPAIGN) -- a right that every user has
   for i = 1, #hash, 2 do
-    local field = hash[i]
-    local state = string.match(field, '^k:([a-z_]+):') or field
+    local counter = hash[i]
+    local state = string.match(counter, '^k:([a-z_]+):') or counter
     if state == 'planned' or state == 'calling' or state == 'waiting' or state == 'in_doubt' then
-      write('HSET', CAMPAIGN, field, '0')
+      write('HSET', CAMPAIGN, counter, '0')
     end
   end
 end
@@ -110,12 +123,12 @@ end
 -- its chunks, since an older copy of one brings rows back. A standing campaign
 -- still takes rows until its day is over; standing is that second.
 local function end_campaign()
-  local c = redis.call('HMGET', CAMPAIGN, 'state', 'total', 'standing', 'damaged')
+  local state = field('state')
   local rows = will_be('accepted') + will_be('dead') + will_be('skipped') + will_be('parked')
-  local can = c[1] == 'running' or c[1] == 'paused' or c[1] == 'halted'
-  if not can or rows ~= tonumber(c[2]) or NOW < (tonumber(c[3]) or 0) or not all_closed() then return false end
+  local can = state == 'running' or state == 'paused' or state == 'halted'
+  if not can or rows ~= tonumber(field('total')) or NOW < (tonumber(field('standing')) or 0) or not all_closed() then return false end
   write('HSET', CAMPAIGN, 'state', 'done', 'ended_at', int(NOW_MS), 'reason', '', 'next', '')
-  if c[4] or deltas.damaged then even_out() end
+  if is_damaged() then even_out() end
   return true
 end
 
@@ -151,7 +164,7 @@ end
 
 -- halt_uneven: each such row may be called twice, and others never.
 local function halt_uneven()
-  if redis.call('HGET', CAMPAIGN, 'state') ~= 'running' then return nil end
+  if field('state') ~= 'running' then return nil end
   local halted = {
     reason = 'its ledger has rows that its counters have not: an older copy of a part of it was put back, so users may be called twice',
     next = 'cancel it; once a code\'s life is over, load the users who still need a code under another id',

@@ -4,8 +4,8 @@
 -- Redis does not roll back: of a script that fails half-way the first half stays,
 -- and a mark without its entry is a row that nobody calls. So write() only
 -- gathers, and apply() first asks of each command whether it can fail: whether
--- the user may run it, whether its key is of its type, whether what it counts is
--- a number. What a script reads is as it was before.
+-- the user may run it, whether its key is of its type. Of a field that HINCRBY is
+-- for the script asks itself. What a script reads is as it was before.
 --
 -- The first write must be one that Redis refuses when its memory is full, unless
 -- the script may run then: after another one it refuses none. HDEL is not.
@@ -39,16 +39,11 @@ local function of_its_type(w)
     asked = redis.pcall('ZSCORE', key, '')
   elseif command == 'SETRANGE' or command == 'SETBIT' then
     asked = redis.pcall('GETRANGE', key, '0', '0')
+  elseif command == 'INCR' then
+    asked = redis.pcall('GET', key)
+    if type(asked) == 'string' and not counts(asked) then error(key .. ' does not hold a number') end
   end
   if type(asked) == 'table' and asked.err then error(asked.err .. ' (' .. key .. ')') end
-end
-
--- is_counted raises the error that counting would.
-local function is_counted(w)
-  local value = true
-  if w[1] == 'HINCRBY' then value = redis.call('HGET', w[2], w[3]) end
-  if w[1] == 'INCR' then value = redis.call('GET', w[2]) end
-  if value ~= true and not counts(value) then error('ERR ' .. w[2] .. ' does not hold a number') end
 end
 
 -- apply writes what was gathered, in its order.
@@ -61,7 +56,6 @@ local function apply()
       of_its_type(w)
     end
     asked[what] = true
-    is_counted(w)
   end
   for _, w in ipairs(writes) do redis.call(unpack(w)) end
   writes = {}
