@@ -72,7 +72,11 @@ func (p *permit) report(o reset.Outcome) {
 }
 
 func (b *Breaker) announce(t Trip) {
-	b.opts.Log.Warn("breaker opened", "for", t.For, "local", t.Local)
+	fault := "Cognito"
+	if t.Local {
+		fault = "connection"
+	}
+	b.opts.Log.Warn("breaker opened", "for", t.For.String(), "fault", fault)
 	if b.opts.OnTrip != nil {
 		b.opts.OnTrip(t)
 	}

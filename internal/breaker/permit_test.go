@@ -1,8 +1,11 @@
 package breaker
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -168,5 +171,16 @@ func handle(t *testing.T, b *Breaker, back time.Time) {
 			return
 		}
 		p.Done(reset.Unanswered)
+	}
+}
+
+func TestTheLogSaysForHowLongAndWhoseFaultInWords(t *testing.T) {
+	for o, fault := range map[reset.Outcome]string{reset.Unavailable: "connection", reset.Unanswered: "Cognito"} {
+		var log bytes.Buffer
+		b := New("prod", Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+		answer(t, b, times(10, o)...)
+		if want := `"for":"15s","fault":"` + fault + `"`; !strings.Contains(log.String(), want) {
+			t.Errorf("%v: not %s: %s", o, want, log.String())
+		}
 	}
 }

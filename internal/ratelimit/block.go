@@ -17,7 +17,7 @@ func (b *Bucket) Block(ctx context.Context, pool string, until time.Duration, wh
 	if a.word != "blocked" {
 		return unknown("change", a.word)
 	}
-	b.opts.Log.Warn("blocked", "pool", pool, "for", until, "why", why)
+	b.opts.Log.Warn("blocked", "pool", pool, "for", until.String(), "why", why)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stop(pool, time.Now().Add(lookAgain(until)))

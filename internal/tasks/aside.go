@@ -24,6 +24,10 @@ type aside struct {
 	// back is when the first worker tries again, on Redis's clock, while all of
 	// them stand aside.
 	back time.Time
+	// low: the rate was set to a tenth for this worker's return, and no call of
+	// its has come through since.
+	low       bool
+	unreached unreached
 }
 
 func newAside() *aside {
@@ -35,7 +39,7 @@ func newAside() *aside {
 func (a *aside) stand(d time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.until = time.Now().Add(d)
+	a.until, a.low = time.Now().Add(d), false
 	a.leave(errAside)
 }
 
@@ -94,6 +98,22 @@ func (s *Server) returned() {
 	case err != nil:
 		s.log.Warn("whether others could call is not known", "err", err)
 	case low:
-		s.log.Info("nobody could call: the rate starts at a tenth")
+		s.aside.startLow()
 	}
+}
+
+func (a *aside) startLow() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.low = true
+}
+
+// startsLow reports, to the first who may call after the return, whether the rate
+// starts low. Until then the outage may last, and the low rate be over before it.
+func (a *aside) startsLow() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	low := a.low
+	a.low = false
+	return low
 }

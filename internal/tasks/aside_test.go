@@ -16,6 +16,7 @@ import (
 	"github.com/rekeyhq/rekey/internal/cognitosim"
 	"github.com/rekeyhq/rekey/internal/ratelimit"
 	"github.com/rekeyhq/rekey/internal/redistest"
+	"github.com/rekeyhq/rekey/internal/reset"
 )
 
 func TestAWorkerThatStandsAsideLeavesTheLineAndComesBackOnce(t *testing.T) {
@@ -172,6 +173,9 @@ func TestWhenNoWorkerReachesCognitoItIsTheConnectionThatLimits(t *testing.T) {
 		want := []string{string(ratelimit.LimitedByConnection)}
 		return err == nil && n == 2 && slices.Equal(one.limitedBy(t), want) && slices.Equal(two.limitedBy(t), want)
 	})
+	if lines := strings.Count(r.log.String(), "no connection to Cognito"); lines > 8 {
+		t.Errorf("two workers say in %d lines that there is no connection", lines)
+	}
 }
 
 func TestOneWorkerThatReachesCognitoIsEnoughForTheBucketToLimit(t *testing.T) {
@@ -194,4 +198,40 @@ func TestOneWorkerThatReachesCognitoIsEnoughForTheBucketToLimit(t *testing.T) {
 			t.Errorf("%s: limited by %s", name, by)
 		}
 	}
+}
+
+func TestThatTheRateStartsLowIsSaidOnceAndWhenCognitoIsReached(t *testing.T) {
+	t.Parallel()
+	a := newAside()
+	a.stand(time.Millisecond)
+	a.startLow()
+	a.stand(time.Millisecond) // its tries failed
+	if a.startsLow() {
+		t.Error("the rate is said to start while nobody is reached")
+	}
+	a.startLow()
+	if !a.startsLow() || a.startsLow() {
+		t.Error("it is not said, or twice")
+	}
+}
+
+func TestHandlersThatFindNoConnectionTogetherSayItInOneLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var u unreached
+		want := func(cause reset.Cause, tries int) {
+			t.Helper()
+			if n := u.say(cause); n != tries {
+				t.Errorf("a line about %d tries, want %d", n, tries)
+			}
+		}
+		want(reset.Dial, 1)
+		for range 10 {
+			want(reset.Dial, 0)
+		}
+		time.Sleep(unreachedEvery)
+		want(reset.Dial, 11)
+		want(reset.DNS, 1)
+		want(reset.DNS, 0)
+	})
 }

@@ -213,6 +213,9 @@ func (s *Server) inLine(ctx context.Context, urgent bool) (turn, error) {
 	if err != nil && here.Err() != nil {
 		return turn{}, &later{why: errAside.Error()}
 	}
+	if err == nil && s.aside.startsLow() {
+		s.log.Info("Cognito is reached again; nobody called meanwhile, so the rate starts at a tenth")
+	}
 	return t, err
 }
 
@@ -286,7 +289,9 @@ func (s *Server) dial(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	outcome, cause := reset.OutcomeOf(err)
-	s.log.Warn("no connection to Cognito", "cause", cause.String(), "err", err)
+	if n := s.aside.unreached.say(cause); n > 0 {
+		s.log.Warn("no connection to Cognito", "cause", cause.String(), "err", err, "tries", n)
+	}
 	if permit, err := s.breaker.Allow(); err == nil {
 		permit.Done(outcome)
 	}

@@ -132,7 +132,7 @@ func TestOneWorkerWithoutDNSHoldsUpNobody(t *testing.T) {
 	lost := r.worker(change{endpoint: "http://cognito.invalid"})
 	r.run("breach", names)
 	r.until("its breaker opens", func() bool { return lost.said("breaker opened") })
-	if !strings.Contains(lost.Said(), `"local":true`) || !lost.said(reset.DNS.String()) {
+	if !strings.Contains(lost.Said(), `"fault":"connection"`) || !lost.said(reset.DNS.String()) {
 		t.Error("it takes its own network for everybody's")
 	}
 	r.until("it alone is known to be away", func() bool {
