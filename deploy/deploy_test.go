@@ -105,6 +105,34 @@ func TestTheDashboardsWorkersAreTheExpressionThatIsTestedToSayZero(t *testing.T)
 	}
 }
 
+var composed = regexp.MustCompile(`docker compose -f deploy/compose\.yaml (?:run --rm|exec) (\w+)(?: (rekey-\w+))?`)
+
+// A service whose entrypoint is another program cannot stand for this one.
+func TestTheRunbookHasAFormForContainersOfEachProgramThatItNames(t *testing.T) {
+	t.Parallel()
+	runbook := read(t, "../docs/runbook.md")
+	var file struct {
+		Services map[string]struct{ Entrypoint []string }
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	runs := map[string]bool{}
+	for _, form := range composed.FindAllStringSubmatch(runbook, -1) {
+		service, known := file.Services[form[1]]
+		program := strings.Join(append(service.Entrypoint, form[2]), "")
+		if !known || program == "" {
+			t.Errorf("%s: no such service, or nothing that it runs", form[0])
+		}
+		runs[program] = true
+	}
+	for _, program := range regexp.MustCompile(`\brekey-(?:worker|campaign|enqueue)\b`).FindAllString(runbook, -1) {
+		if !runs[program] {
+			t.Fatalf("%s has no form for Compose; there are %v", program, runs)
+		}
+	}
+}
+
 // TestEveryMetricOfAlertsAndDashboardExists: cmd/worker's tests hold the
 // description to what a worker serves.
 func TestEveryMetricOfAlertsAndDashboardExists(t *testing.T) {
