@@ -37,9 +37,10 @@ func TestAWorkersMetricsAreTheDocumentedOnesAndNoOthers(t *testing.T) {
 		return err == nil && c.Counts.Accepted > 10
 	})
 	var body string
-	until(t, "the feeder has reported", 20*time.Second, func() bool {
+	// Each comes with a look of its own, a second or two after the other.
+	until(t, "the feeder has reported, and what the bucket is", 20*time.Second, func() bool {
 		_, body = get(t, addr, "/metrics")
-		return strings.Contains(body, `state="accepted"`) && strings.Contains(body, "rekey_window{")
+		return strings.Contains(body, `state="accepted"`) && strings.Contains(body, "rekey_window{") && strings.Contains(body, "rekey_budget_used_ratio{")
 	})
 	wantLinted(t, body)
 	wantDescribed(t, body)
