@@ -4,6 +4,7 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/rekeyhq/rekey/internal/redistest"
 	"github.com/rekeyhq/rekey/internal/reset"
 )
 
@@ -98,7 +99,7 @@ func TestAScriptWritesAllOrNothingWhateverRightIsMissing(t *testing.T) {
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLedger(t, 1, "guard", 700)
+			l := ledgerOn(t, redistest.Client(t, redistest.Real(t)), 1, "guard", 700)
 			run := change(l)
 			base, refused := l.everything(), 0
 			for _, right := range rights {
@@ -126,7 +127,7 @@ func TestAScriptWritesAllOrNothingWhateverKeyIsOfAnotherType(t *testing.T) {
 	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLedger(t, 1, "guard", 700)
+			l := ledgerOn(t, redistest.Client(t, redistest.Real(t)), 1, "guard", 700)
 			run := change(l)
 			base := l.everything()
 			for _, key := range append(l.keys.row(l.ref(0)), l.keys.walk()) {
