@@ -142,12 +142,14 @@ func (s *Server) Restart(ctx context.Context) error {
 func (s *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	rdb := redis.NewClient(s.Options())
+	opts := s.Options()
+	opts.MaxRetries, opts.DialerRetries = -1, 1 // the loop is what repeats
+	rdb := redis.NewClient(opts)
 	defer func() { _ = rdb.Close() }()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := ping(ctx, rdb)
+		err := s.ping(ctx, rdb)
 		if err == nil {
 			return nil
 		}
@@ -161,9 +163,16 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-// ping takes an answer that asks for a password as one.
-func ping(ctx context.Context, rdb *redis.Client) error {
-	err := rdb.Ping(ctx).Err()
+// ping takes an answer that asks for a password as one. The client is asked only
+// once there is a socket: after as many failures as its pool has places it dials
+// on its own, once a second, and for a while after it was closed.
+func (s *Server) ping(ctx context.Context, rdb *redis.Client) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", s.socket())
+	if err != nil {
+		return err
+	}
+	_ = conn.Close()
+	err = rdb.Ping(ctx).Err()
 	if redis.HasErrorPrefix(err, "NOAUTH") {
 		return nil
 	}
