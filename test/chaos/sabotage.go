@@ -48,14 +48,14 @@ func sabotages() []sabotage {
 		// The row stays what it was while it is called: nobody knows of a call
 		// whose worker died.
 		{"mark", []patch{
-			{beginLua, "transition(row, old, new)\ncommit()\nredis.call('HDEL', DOUBTS", "redis.call('HDEL', DOUBTS"},
+			{beginLua, "transition(row, old, new)\nif uneven() then", "if uneven() then"},
 			{settleLua, "if not late and old.state ~= CALLING then", "if false then"},
 		}, Run, parked(short), "with --on-doubt park"},
 		// Anybody may say what became of anybody's call.
 		{"owner", []patch{
 			{settleLua, "if not call or call.token ~= token then", "if not call then"},
 			{settleLua, "(call.token ~= token or NOW_MS > call.mark + KEPT_FOR)", "NOW_MS > call.mark + KEPT_FOR"},
-			{settleLua, "if redis.call('GET', LIVE) == member(row) .. ' ' .. token then", "if redis.call('GET', LIVE) then"},
+			{settleLua, "local own = redis.call('GET', LIVE) == member(row) .. ' ' .. token", "local own = redis.call('GET', LIVE)"},
 		}, LateOwner, Options{Users: 600}, "two live codes"},
 		{"live-key", []patch{
 			{beginLua, "if value then return hold(value) end", ""},
