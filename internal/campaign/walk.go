@@ -27,9 +27,10 @@ type Walk struct {
 
 // Behind looks at the first open chunk from chunk on, behind the cursor. It
 // puts rows into later that must wait and are not there, and into doubt those that
-// have long been calling and are not in calls. One step reads one chunk. A whole pass over a million rows takes 0.1 ms when all are final, and
-// 0.2 s when every chunk has rows to do (BenchmarkWalk, on two cores). With
-// [ErrDamaged] for a chunk that cannot be read the walk goes on at Next.
+// have long been calling and are not in calls. One step reads one chunk. A whole
+// pass over a million rows takes 0.1 ms when all are final, and 0.2 s when every
+// chunk has rows to do (BenchmarkWalk, on two cores). With [ErrDamaged] for a
+// chunk that cannot be read the walk goes on at Next.
 func (s *Store) Behind(ctx context.Context, c Campaign, chunk int64) (Walk, error) {
 	o, err := s.openChunk(ctx, c, chunk)
 	if err != nil || o.Next < 0 {

@@ -28,14 +28,14 @@ func (c *Choice) String() string { return c.value }
 // Set takes a value that is allowed. What was meant is all that a user has to
 // read of a list; only where nothing is near it is the whole of it shown.
 func (c *Choice) Set(s string) error {
-	if meant := Meant(s, c.allowed); !slices.Contains(c.allowed, s) && meant != "" {
+	if slices.Contains(c.allowed, s) || s == "" && c.none {
+		c.value = s
+		return nil
+	}
+	if meant := Meant(s, c.allowed); meant != "" {
 		return errors.New(strings.TrimPrefix(meant, "; "))
 	}
-	if !slices.Contains(c.allowed, s) && (s != "" || !c.none) {
-		return fmt.Errorf("must be %s", orList(c.allowed))
-	}
-	c.value = s
-	return nil
+	return fmt.Errorf("must be %s", orList(c.allowed))
 }
 
 // orList writes a, b or c.
