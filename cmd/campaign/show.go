@@ -229,7 +229,7 @@ func (p *program) step(v view, t *target) string {
 	case state == campaign.Loading:
 		return "load it again: the load was interrupted, or still goes on"
 	case state == campaign.Running && v.Workers == 0:
-		return fmt.Sprintf("no worker is serving pool %s: start one with  %s%s", t.pool.Name, p.Sibling("campaign", "worker"), p.ConfigFlag())
+		return fmt.Sprintf("no worker is serving pool %s: start one with  %s%s", t.pool.Name, p.Sibling("worker"), p.ConfigFlag())
 	case v.Counts.Dead+v.Parked > 0:
 		return p.next("report %s --state %s", v.ID, deadWord(v))
 	}

@@ -123,7 +123,7 @@ func (c *command) load(ctx context.Context, t *target, spec campaign.Spec, in *i
 	p := &plan{
 		Plan: loaded, id: spec.ID, pool: t.pool, quota: t.config.QuotaOf(t.pool), rejects: in.path, files: len(in.files),
 		ignored:  read.IgnoredColumns,
-		campaign: c.Sibling("enqueue", "campaign"), worker: c.Sibling("enqueue", "worker"), config: c.ConfigFlag(),
+		campaign: c.Sibling("campaign"), worker: c.Sibling("worker"), config: c.ConfigFlag(),
 	}
 	if !c.noHeader {
 		p.usernames = read.UsernameColumns

@@ -136,7 +136,7 @@ func (c *command) standsStill(ctx context.Context, t *target, ref reset.Ref, fir
 	workers, err := t.store.Workers(ctx)
 	if err == nil && first && len(workers) == 0 {
 		_, _ = fmt.Fprintf(c.Stderr, "no worker is serving pool %s: start one with  %s%s\n",
-			t.pool.Name, c.Sibling("enqueue", "worker"), c.ConfigFlag())
+			t.pool.Name, c.Sibling("worker"), c.ConfigFlag())
 	}
 	return err
 }

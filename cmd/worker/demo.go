@@ -144,7 +144,7 @@ func about(server bool) string {
 func (s *stage) advise(p *cli.Program) error { return say(p.Stdout, "%s", s.advice(p)) }
 
 func (s *stage) advice(p *cli.Program) string {
-	worker, enqueue, operate := p.Name, p.Sibling("worker", "enqueue"), p.Sibling("worker", "campaign")
+	worker, enqueue, operate := p.Name, p.Sibling("enqueue"), p.Sibling("campaign")
 	var b strings.Builder
 	if worker == "worker" { // of a checkout, by go run perhaps: nothing is on PATH
 		b.WriteString("\nThe commands below, if they are not built yet:\n  go build -o bin/ ./cmd/...\n")

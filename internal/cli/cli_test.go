@@ -142,7 +142,7 @@ func TestNextStepsAreForTheProgramAsItWasCalled(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"enqueue", "campaign"}, {"rekey-enqueue", "rekey-campaign"}, {"eq", "campaign"},
 	} {
-		if got := (&Program{Name: c.name}).Sibling("enqueue", "campaign"); got != c.want {
+		if got := (&Program{Name: c.name}).Sibling("campaign"); got != c.want {
 			t.Errorf("%s: %s", c.name, got)
 		}
 	}

@@ -110,7 +110,7 @@ func (p *Program) unconfigured(err error) error {
 			first = "remove it, and "
 		}
 		err = fmt.Errorf("%w: %swrite one with  %s init --region REGION --client-id ID%s  or name yours with --config or REKEY_CONFIG",
-			err, first, p.called(worker), p.ConfigFlag())
+			err, first, p.Sibling(worker), p.ConfigFlag())
 	}
 	return WithCode(CodeUsage, err)
 }

@@ -14,12 +14,17 @@ const (
 
 // Sibling returns the name of another command of rekey as this one would be
 // called: rekey-enqueue's sibling is rekey-campaign. Next steps that are
-// printed can then be copied.
-func (p *Program) Sibling(own, other string) string {
-	if prefix, ok := strings.CutSuffix(p.Name, own); ok {
-		return prefix + other
+// printed can then be copied. Under a name that does not tell which program this
+// is, it is the other's own.
+func (p *Program) Sibling(other string) string {
+	own := p.own()
+	switch {
+	case own == "":
+		return other
+	case own == twin && strings.HasSuffix(p.Name, "-"+packed):
+		own = packed
 	}
-	return other
+	return strings.TrimSuffix(p.Name, own) + other
 }
 
 // own returns which of the programs this is, or "" under a name that does not tell.
@@ -35,23 +40,11 @@ func (p *Program) own() string {
 	return ""
 }
 
-// called is [Program.Sibling] where it is not known which program this is.
-func (p *Program) called(other string) string {
-	switch own := p.own(); {
-	case own == "":
-		return other
-	case own == twin && strings.HasSuffix(p.Name, "-"+packed):
-		return p.Sibling(packed, other)
-	default:
-		return p.Sibling(own, other)
-	}
-}
-
 // all are the programs, as they are installed.
 func (p *Program) all() []string {
 	last := twin
-	if p.called(worker) != worker {
-		last = p.called(packed)
+	if p.Sibling(worker) != worker {
+		last = p.Sibling(packed)
 	}
-	return []string{p.called(worker), p.called(enqueue), p.called(operate), last}
+	return []string{p.Sibling(worker), p.Sibling(enqueue), p.Sibling(operate), last}
 }
